@@ -1,0 +1,72 @@
+# Everything lives in .venv; nothing outside this folder is changed. `make` lists the targets.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# These two files say that .venv holds what pyproject.toml and constraints.txt ask for.
+READY := .venv/.ready
+READY_DEV := .venv/.ready-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test coverage lint types format check clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: $(READY) ## train the article's GPT, analyse its chain, write the report
+	$(BIN)/fsm-gpt demo
+
+test: $(READY) ## run the tests; ARGS="-k NAME" passes options to pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+coverage: $(READY) ## run the tests and require the share of lines that pyproject.toml states
+	$(BIN)/python -m pytest --cov=fsm_gpt $(ARGS)
+
+lint: $(READY_DEV) ## check style and formatting
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY_DEV) ## check types
+	$(BIN)/mypy
+
+format: $(READY_DEV) ## mend style and formatting where a tool can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: lint types test ## lint, types and test
+
+clean: ## remove .venv and everything else that was made here, but for reports
+	rm -rf .venv build dist htmlcov .coverage .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	find . -type d -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt
+	@$(MAKE_VENV)
+	$(PIP) install -c constraints.txt -e ".[test]"
+	@touch $@
+
+$(READY_DEV): $(READY)
+	$(PIP) install -c constraints.txt -e ".[dev]"
+	@touch $@
+
+# A .venv that works is kept; a broken or half-made one is made anew.
+define MAKE_VENV
+if ! $(BIN)/python -c "import pip, sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null; then \
+    command -v "$(PYTHON)" >/dev/null || { \
+        echo "$(PYTHON) is not there. Install Python 3.11 or newer, or name it: make PYTHON=/path/to/python3" >&2; \
+        exit 1; }; \
+    "$(PYTHON)" -c "$$CHECK_PYTHON" && "$(PYTHON)" -m venv --clear .venv; \
+fi
+endef
+
+# Written so that old Pythons, 2.7 included, can read it and say that they are too old.
+define CHECK_PYTHON
+import sys
+found = (sys.executable,) + tuple(sys.version_info[:2])
+if found[1:] < (3, 11):
+    sys.exit("%s is Python %d.%d, and fsm_gpt needs 3.11 or newer. Name a newer one: make PYTHON=/path/to/python3" % found)
+try:
+    import ensurepip, venv
+except ImportError:
+    sys.exit("python3-venv is missing: %s cannot make a virtual environment. On Debian and Ubuntu: apt install python%d.%d-venv" % found)
+endef
+export CHECK_PYTHON

@@ -1,0 +1,127 @@
+"""A small GPT as a finite-state Markov chain.
+
+A language model with V tokens and a context of L tokens has finitely many contexts.
+Each is a state; emitting a token moves to the next one. This package makes that chain
+from a model, asks it questions, and shows the answers.
+
+>>> import fsm_gpt as fg
+>>> "Chain" in dir(fg)
+True
+
+Public names are loaded when first used, so that importing the package takes no time.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from fsm_gpt import errors as errors
+
+__version__ = "0.1.0"
+
+#: Which module holds which public names. The block for type checkers below says the same;
+#: a test compares the two.
+_PUBLIC = {
+    "fsm_gpt.chain": ["Chain"],
+    "fsm_gpt.counts": ["context_coverage"],
+    "fsm_gpt.decoding": ["Full", "Greedy", "MinP", "Temperature", "TopK", "TopP"],
+    "fsm_gpt.extract": ["extract"],
+    "fsm_gpt.gpt": ["GPT", "GPTConfig", "TrainingRun", "load_model", "save_model", "train"],
+    "fsm_gpt.io": ["load", "save"],
+    "fsm_gpt.markov": [
+        "absorption",
+        "communicating_classes",
+        "compare",
+        "entropy_rate",
+        "fundamental_matrix",
+        "kemeny_constant",
+        "limiting_distribution",
+        "mean_first_passage",
+        "memory_curve",
+        "mixing_time",
+        "reversibility",
+        "spectrum",
+        "stationary_distribution",
+        "time_reversal",
+    ],
+    "fsm_gpt.report": ["report", "state_graph"],
+    "fsm_gpt.simulate": ["simulate"],
+    "fsm_gpt.space": ["ContextSpace", "Vocabulary"],
+}
+_HOME = {name: module for module, names in _PUBLIC.items() for name in names}
+
+if TYPE_CHECKING:
+    from fsm_gpt.chain import Chain as Chain
+    from fsm_gpt.counts import context_coverage as context_coverage
+    from fsm_gpt.decoding import (
+        Full as Full,
+        Greedy as Greedy,
+        MinP as MinP,
+        Temperature as Temperature,
+        TopK as TopK,
+        TopP as TopP,
+    )
+    from fsm_gpt.extract import extract as extract
+    from fsm_gpt.gpt import (
+        GPT as GPT,
+        GPTConfig as GPTConfig,
+        TrainingRun as TrainingRun,
+        load_model as load_model,
+        save_model as save_model,
+        train as train,
+    )
+    from fsm_gpt.io import load as load, save as save
+    from fsm_gpt.markov import (
+        absorption as absorption,
+        communicating_classes as communicating_classes,
+        compare as compare,
+        entropy_rate as entropy_rate,
+        fundamental_matrix as fundamental_matrix,
+        kemeny_constant as kemeny_constant,
+        limiting_distribution as limiting_distribution,
+        mean_first_passage as mean_first_passage,
+        memory_curve as memory_curve,
+        mixing_time as mixing_time,
+        reversibility as reversibility,
+        spectrum as spectrum,
+        stationary_distribution as stationary_distribution,
+        time_reversal as time_reversal,
+    )
+    from fsm_gpt.report import report as report, state_graph as state_graph
+    from fsm_gpt.simulate import simulate as simulate
+    from fsm_gpt.space import ContextSpace as ContextSpace, Vocabulary as Vocabulary
+else:
+    __all__ = ["errors", *_HOME]
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(
+                f"module {__name__!r} has no attribute {name!r}",
+                name=name,
+                obj=sys.modules[__name__],
+            )
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(["__version__", "errors", *_HOME])
+
+
+class _Package(ModuleType):
+    """This package, in which a public name wins over a module of the same name.
+
+    Importing a module binds it to its package: after ``import fsm_gpt.extract`` the name
+    ``fsm_gpt.extract`` would be the module. Here it stays the function.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

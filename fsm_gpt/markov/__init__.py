@@ -1,0 +1,59 @@
+"""The mathematics: every question that is answered about a chain.
+
+Each module opens with its definitions and their sources. Everything here takes a
+:class:`fsm_gpt.Chain` and nothing here knows what a GPT is.
+"""
+
+from __future__ import annotations
+
+from fsm_gpt.markov.absorption import Absorption, absorption
+from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
+from fsm_gpt.markov.compare import Comparison, compare
+from fsm_gpt.markov.entropy import EntropyRate, MemoryCurve, entropy_rate, memory_curve
+from fsm_gpt.markov.mixing import MixingTime, mixing_time
+from fsm_gpt.markov.passage import (
+    FundamentalMatrix,
+    KemenyConstant,
+    MeanFirstPassage,
+    fundamental_matrix,
+    kemeny_constant,
+    mean_first_passage,
+)
+from fsm_gpt.markov.reversal import Reversibility, reversibility, time_reversal
+from fsm_gpt.markov.spectrum import Spectrum, spectrum
+from fsm_gpt.markov.stationary import (
+    LimitingDistribution,
+    StationaryDistribution,
+    limiting_distribution,
+    stationary_distribution,
+)
+
+__all__ = [
+    "Absorption",
+    "CommunicatingClasses",
+    "Comparison",
+    "EntropyRate",
+    "FundamentalMatrix",
+    "KemenyConstant",
+    "LimitingDistribution",
+    "MeanFirstPassage",
+    "MemoryCurve",
+    "MixingTime",
+    "Reversibility",
+    "Spectrum",
+    "StationaryDistribution",
+    "absorption",
+    "communicating_classes",
+    "compare",
+    "entropy_rate",
+    "fundamental_matrix",
+    "kemeny_constant",
+    "limiting_distribution",
+    "mean_first_passage",
+    "memory_curve",
+    "mixing_time",
+    "reversibility",
+    "spectrum",
+    "stationary_distribution",
+    "time_reversal",
+]

@@ -1,0 +1,211 @@
+"""The two ways in which a chain keeps its transitions.
+
+:class:`WindowRows` keeps only ``next_token`` of shape (N, V), N = V**L: the
+successor of window s under token t is (s mod V**(L-1)) * V + t, so no index is stored.
+Seen as (V, R, V) with R = V**(L-1), axis 0 is the oldest token, axis 1 the rest of
+the window, axis 2 the next token, and the successor of [a, r, t] is r * V + t.
+
+:class:`EdgeList` keeps one (source, token, target, probability) for each transition,
+sorted by source, then token.
+
+Both answer the same four questions. Rows of floats mean each row divided by its
+sum; ``scale`` holds those sums where one of them is not 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from fsm_gpt.rows import Numbers
+
+__all__ = ["EdgeList", "Edges", "Storage", "WindowRows"]
+
+Ids = npt.NDArray[np.int64]
+
+
+class Edges(NamedTuple):
+    """Every transition of non-zero probability, sorted by source, then token."""
+
+    source: Ids
+    token: Ids
+    target: Ids
+    probability: Numbers
+
+
+class Storage(Protocol):
+    """What a chain asks of its storage."""
+
+    @property
+    def n_states(self) -> int:
+        """N."""
+        ...
+
+    @property
+    def n_tokens(self) -> int:
+        """V."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """The type of the probabilities."""
+        ...
+
+    @property
+    def scale(self) -> Numbers | None:
+        """What each row is divided by, or None where all rows sum to 1."""
+        ...
+
+    def edges(self) -> Edges:
+        """Every transition as given, not divided by the row's sum."""
+        ...
+
+    def rows(self, first: int, last: int) -> Numbers:
+        """Next-token probabilities of states first to last - 1, as given."""
+        ...
+
+    def push(self, x: Numbers) -> Numbers:
+        """X P, where x has one entry a state."""
+        ...
+
+    def expect(self, f: Numbers) -> Numbers:
+        """P f, where f has one entry a state."""
+        ...
+
+
+def _scale(sums: Numbers) -> Numbers | None:
+    """The sums that rows must be divided by, or None where all are 1."""
+    return None if sums.dtype == object or bool((sums == 1.0).all()) else sums
+
+
+def _dtype_for(numbers: Numbers, other: Numbers) -> np.dtype[np.generic]:
+    objects = numbers.dtype == object or other.dtype == object
+    return np.dtype(object) if objects else np.dtype(np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class WindowRows:
+    """Rows of every full window, in the order of their base-V numbers."""
+
+    next_token: Numbers
+    sums: Numbers
+
+    @property
+    def n_states(self) -> int:
+        """V**L."""
+        return len(self.next_token)
+
+    @property
+    def n_tokens(self) -> int:
+        """V."""
+        return int(self.next_token.shape[1])
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """The type of the probabilities."""
+        return self.next_token.dtype
+
+    @cached_property
+    def scale(self) -> Numbers | None:
+        """Row sums to divide by."""
+        return _scale(self.sums)
+
+    def targets(self, first: int, last: int) -> Ids:
+        """Successors of states first to last - 1, shape (n, V)."""
+        V = self.n_tokens
+        suffix = np.arange(first, last, dtype=np.int64) % max(self.n_states // V, 1)
+        return suffix[:, None] * V + np.arange(V, dtype=np.int64)
+
+    def edges(self) -> Edges:
+        """Every transition of non-zero probability."""
+        source, token = np.nonzero(self.next_token != 0)
+        target = self.targets(0, self.n_states)[source, token]
+        return Edges(source, token, target, self.next_token[source, token])
+
+    def rows(self, first: int, last: int) -> Numbers:
+        """Rows as given, read-only."""
+        return self.next_token[first:last]
+
+    def push(self, x: Numbers) -> Numbers:
+        """X P, one pass over the rows."""
+        V = self.n_tokens
+        weights = x if self.scale is None else x / self.scale
+        rows = self.next_token.reshape(V, -1, V)
+        if _dtype_for(x, rows) == object:
+            return np.asarray((weights.reshape(V, -1, 1) * rows).sum(axis=0).ravel())
+        return np.asarray(np.einsum("ar,arv->rv", weights.reshape(V, -1), rows).ravel())
+
+    def expect(self, f: Numbers) -> Numbers:
+        """P f, one pass over the rows."""
+        V = self.n_tokens
+        rows = self.next_token.reshape(V, -1, V)
+        if _dtype_for(f, rows) == object:
+            values = (rows * f.reshape(1, -1, V)).sum(axis=2).ravel()
+        else:
+            values = np.einsum("arv,rv->ar", rows, f.reshape(-1, V)).ravel()
+        return np.asarray(values if self.scale is None else values / self.scale)
+
+
+@dataclass(frozen=True, eq=False)
+class EdgeList:
+    """Transitions one by one; ``start[s]`` to ``start[s + 1]`` are those of state s."""
+
+    start: Ids
+    token: Ids
+    target: Ids
+    probability: Numbers
+    sums: Numbers
+    n_tokens: int
+
+    @property
+    def n_states(self) -> int:
+        """N."""
+        return len(self.start) - 1
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """The type of the probabilities."""
+        return self.probability.dtype
+
+    @cached_property
+    def scale(self) -> Numbers | None:
+        """Row sums to divide by."""
+        return _scale(self.sums)
+
+    @cached_property
+    def source(self) -> Ids:
+        """The state that each transition leaves."""
+        return np.repeat(np.arange(self.n_states, dtype=np.int64), np.diff(self.start))
+
+    def edges(self) -> Edges:
+        """Every transition of non-zero probability."""
+        return Edges(self.source, self.token, self.target, self.probability)
+
+    def rows(self, first: int, last: int) -> Numbers:
+        """Next-token probabilities of states first to last - 1, made dense."""
+        block = np.zeros((last - first, self.n_tokens), dtype=self.dtype)
+        here = slice(self.start[first], self.start[last])
+        block[self.source[here] - first, self.token[here]] = self.probability[here]
+        return block
+
+    def push(self, x: Numbers) -> Numbers:
+        """X P, one pass over the transitions."""
+        weights = x if self.scale is None else x / self.scale
+        return self._sum(self.target, weights[self.source] * self.probability)
+
+    def expect(self, f: Numbers) -> Numbers:
+        """P f, one pass over the transitions."""
+        values = self._sum(self.source, self.probability * f[self.target])
+        return values if self.scale is None else np.asarray(values / self.scale)
+
+    def _sum(self, group: Ids, values: Numbers) -> Numbers:
+        """The sum of the values of each state."""
+        if values.dtype != object:
+            return np.bincount(group, weights=values, minlength=self.n_states)
+        total = np.zeros(self.n_states, dtype=object)
+        np.add.at(total, group, values)
+        return total
