@@ -13,11 +13,13 @@ Both are solved by elimination without subtraction.
 t > 0 satisfies |(I - Q) t - 1| <= e < 1 in every row, then (1 - e) N 1 <= t <= (1 + e) N 1,
 so the true times lie between t / (1 + e) and t / (1 - e). If |(I - Q) B - R| <= e', then
 |B - N R| <= e' N 1 <= e' t / (1 - e). The residuals are evaluated in twice the working
-precision (:mod:`fsm_gpt.markov.residual`).
+precision (:mod:`fsm_gpt.markov.residual`). Where times are so long that this proof is weak,
+the same elimination is run on intervals (:mod:`fsm_gpt.markov.intervals`).
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,9 +27,10 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
-from fsm_gpt.markov.algebra import dense_block, workable
+from fsm_gpt.markov.algebra import Back, dense_block, workable
 from fsm_gpt.markov.classes import communicating_classes
-from fsm_gpt.markov.elimination import eliminate
+from fsm_gpt.markov.elimination import Entries, eliminate
+from fsm_gpt.markov.intervals import INTERVAL_LIMIT, Intervals, TooSmall
 from fsm_gpt.markov.residual import residual
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers
@@ -98,14 +101,9 @@ def absorption(chain: Chain, *, exact: bool = False) -> Absorption:
             "lies in a closed class; for times between states ask mean_first_passage()."
         )
     into = _into_classes(chain, T, structure.closed)
-    n = len(T)
-    numbers, back = workable(np.concatenate([dense_block(chain, T), into], axis=1))
-    Q, R = numbers[:, :n], numbers[:, n:]
-    factors = eliminate(Q, R.sum(axis=1))
-    ones = np.ones(n, dtype=R.dtype)
-    solved = factors.solve(np.concatenate([R, ones[:, None]], axis=1))
-    B, t = solved[:, :-1], solved[:, -1]
-    bound, reason = _bound(chain, T, structure.closed, B, t)
+    Q, R, back = _workable_pair(dense_block(chain, T), into)
+    B, t = _solve(Q, R, ones=np.ones(len(T), dtype=R.dtype))
+    bound, reason = _bound(chain, T, structure.closed, Q, R, B, t)
     return Absorption(
         chain=chain,
         transient=T,
@@ -116,6 +114,18 @@ def absorption(chain: Chain, *, exact: bool = False) -> Absorption:
         error_bound=bound,
         uncertified_because=reason,
     )
+
+
+def _workable_pair(Q: Numbers, R: Numbers) -> tuple[Numbers, Numbers, Back]:
+    """Both in one arithmetic, with the way back."""
+    numbers, back = workable(np.concatenate([Q, R], axis=1))
+    return numbers[:, : len(Q)], numbers[:, len(Q) :], back
+
+
+def _solve(Q: Entries, R: Entries, *, ones: Entries) -> tuple[Entries, Entries]:
+    """Hitting probabilities and mean times."""
+    factors = eliminate(Q, R.sum(axis=1))
+    return factors.solve(R), factors.solve(ones)
 
 
 def _into_classes(chain: Chain, transient: Ids, closed: tuple[Ids, ...]) -> Numbers:
@@ -141,23 +151,45 @@ def _home(chain: Chain, closed: tuple[Ids, ...]) -> Ids:
 
 
 def _bound(
-    chain: Chain, transient: Ids, closed: tuple[Ids, ...], B: Numbers, t: Numbers
+    chain: Chain, T: Ids, closed: tuple[Ids, ...], Q: Numbers, R: Numbers, B: Numbers, t: Numbers
 ) -> tuple[Bound, str]:
-    """The proof of the module's text: one bound for times (relative) and probabilities."""
+    """The better of two proofs: by monotonicity, and by intervals for small chains."""
     if B.dtype == object:
         return 0.0, ""
+    bound = _monotone_bound(chain, T, closed, B, t)
+    if bound > 1e-10 and len(T) <= INTERVAL_LIMIT:
+        bound = min(bound, _interval_bound(chain, Q, R, B, t))
+    if bound < 1:
+        return bound, ""
+    return UNCERTIFIED, (
+        f"neither the equations' residuals nor interval arithmetic (up to {INTERVAL_LIMIT} states) "
+        f"bound the answer"
+    )
+
+
+def _monotone_bound(chain: Chain, T: Ids, closed: tuple[Ids, ...], B: Numbers, t: Numbers) -> float:
+    """One bound for the relative error of times and the absolute one of probabilities."""
     # Extended to all states: times are 0 in closed classes, probabilities 0 or 1.
     times = np.zeros(chain.n_states)
-    times[transient] = t
-    home = _home(chain, closed)
-    ends = (home[:, None] == np.arange(len(closed))).astype(np.float64)
-    ends[transient] = B
+    times[T] = t
+    ends = (_home(chain, closed)[:, None] == np.arange(len(closed))).astype(np.float64)
+    ends[T] = B
     wrong = residual(chain, np.column_stack([times, ends]), np.array([1.0] + [0.0] * len(closed)))
     if wrong is None:
-        return UNCERTIFIED, "the residuals of so many entries are not worked out"
-    e = float(wrong[transient, 0].max())
+        return math.inf
+    e = float(wrong[T, 0].max())
     if not e < 1:
-        return UNCERTIFIED, "the equations hold too poorly to bound the answer"
-    times_error = e / (1 - e)
-    ends_error = float((wrong[transient, 1:]).max()) * float(t.max()) / (1 - e)
-    return max(times_error, ends_error) * (1 + 2.0**-50), ""
+        return math.inf
+    of_times = e / (1 - e)
+    of_ends = float(wrong[T, 1:].max()) * float(t.max()) / (1 - e)
+    return max(of_times, of_ends) * (1 + 2.0**-50)
+
+
+def _interval_bound(chain: Chain, Q: Numbers, R: Numbers, B: Numbers, t: Numbers) -> float:
+    """The largest relative error, by the same elimination on intervals."""
+    rows, into = (Intervals.around(part, 2 * chain.n_tokens + 4) for part in (Q, R))
+    try:
+        ends, times = _solve(rows, into, ones=Intervals.around(np.ones(len(Q)), 0))
+    except TooSmall:
+        return math.inf
+    return float(max(ends.relative_width(B), times.relative_width(t)))

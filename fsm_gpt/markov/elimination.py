@@ -13,8 +13,8 @@ sum. Nothing is ever subtracted, so no digit is lost: each entry of the answer h
 small relative error whatever the condition of the chain. The diagonal of Q is never
 read.
 
-The same code works on floats, rationals and the elements of a field of rational
-functions.
+The same code works on arrays of floats, of rationals, of elements of a field of rational
+functions, and on intervals (:mod:`fsm_gpt.markov.intervals`).
 
 References
 ----------
@@ -26,22 +26,35 @@ Alfa, Xue & Ye (2002), Mathematics of Computation 71, 217-236 (A X = B likewise)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from fsm_gpt.errors import NotConverged
-from fsm_gpt.rows import Numbers
+from fsm_gpt.markov.intervals import Intervals
 
-__all__ = ["Elimination", "eliminate"]
+__all__ = ["Elimination", "Entries", "eliminate", "zeros"]
+
+#: An array of anything that can be added, multiplied and divided.
+Entries: TypeAlias = Any
 
 #: Columns eliminated between two updates of the rest, which are matrix products.
 _BLOCK = 48
 
 
-def _add_product(target: Numbers, left: Numbers, right: Numbers) -> None:
-    """Adds left @ right to target; rationals skip rows and columns of zeros."""
+def zeros(like: Entries, shape: int | tuple[int, ...]) -> Entries:
+    """Zeros of the same kind of number."""
+    return like.zeros(shape) if isinstance(like, Intervals) else np.zeros(shape, like.dtype)
+
+
+def _is_zero(number: Entries) -> bool:
+    return number.is_zero() if isinstance(number, Intervals) else bool(number == 0)
+
+
+def _add_product(target: Entries, left: Entries, right: Entries) -> None:
+    """Adds left @ right to target in place; rationals skip rows and columns of zeros."""
     if target.dtype != object:
-        target += left @ right
+        target[...] = target + left @ right
         return
     rows = np.flatnonzero((left != 0).any(axis=1))
     columns = np.flatnonzero((right != 0).any(axis=0))
@@ -56,18 +69,18 @@ class Elimination:
     ``factors`` holds U above its diagonal and L below it.
     """
 
-    factors: Numbers
-    leaving: Numbers
+    factors: Entries
+    leaving: Entries
 
     def _blocks(self) -> list[tuple[int, int]]:
         n = len(self.leaving)
         step = 1 if self.factors.dtype == object else _BLOCK
         return [(max(0, last - step), last) for last in range(n, 0, -step)]
 
-    def solve(self, B: Numbers) -> Numbers:
+    def solve(self, B: Entries) -> Entries:
         """The X >= 0 with (I - Q) X = B, for B >= 0 of shape (n,) or (n, m)."""
         F, s = self.factors, self.leaving
-        X = np.array(B[:, None] if B.ndim == 1 else B)
+        X = (B[:, None] if B.ndim == 1 else B).copy()
         for first, last in self._blocks():
             for k in range(last - 1, first - 1, -1):
                 _add_product(X[first:k], F[first:k, k : k + 1], X[k : k + 1])
@@ -79,17 +92,17 @@ class Elimination:
                 X[k] = X[k] / s[k]
         return X[:, 0] if B.ndim == 1 else X
 
-    def left_null_vector(self) -> Numbers:
+    def left_null_vector(self) -> Entries:
         """The x > 0 with x (I - Q) = 0 and x[0] = 1, where nothing leaves the n states."""
         F = self.factors
-        x: Numbers = F[0].copy()
+        x = F[0].copy()
         x[0] = 1
         for k in range(1, len(x)):
             x[k] = (x[:k] * F[:k, k]).sum()
         return x
 
 
-def eliminate(Q: Numbers, leaving: Numbers | None = None) -> Elimination:
+def eliminate(Q: Entries, leaving: Entries | None = None) -> Elimination:
     """Eliminates the last state, the one before it, and so on down to the first.
 
     Parameters
@@ -106,16 +119,16 @@ def eliminate(Q: Numbers, leaving: Numbers | None = None) -> Elimination:
     NotConverged
         A state's probability of going on to the remaining ones underflows to zero.
     """
-    F = np.array(Q)
+    F = Q.copy()
     n = len(F)
-    e = np.zeros(n, dtype=F.dtype) if leaving is None else np.array(leaving)
-    s = np.array(e)
+    e = zeros(F, n) if leaving is None else leaving.copy()
+    s = e.copy()
     step = 1 if F.dtype == object else _BLOCK
     for last in range(n, 0, -step):
         first = max(0, last - step)
         for k in range(last - 1, first - 1, -1):
             s[k] = F[k, :k].sum() + e[k]
-            if s[k] == 0:
+            if _is_zero(s[k]):
                 if k == 0 and leaving is None:
                     break
                 raise NotConverged(
@@ -124,9 +137,9 @@ def eliminate(Q: Numbers, leaving: Numbers | None = None) -> Elimination:
                     f"smallest number."
                 )
             F[:k, k] = F[:k, k] / s[k]
-            e[first:k] += F[first:k, k] * e[k]
+            e[first:k] = e[first:k] + F[first:k, k] * e[k]
             _add_product(F[:k, first:k], F[:k, k : k + 1], F[k : k + 1, first:k])
             _add_product(F[first:k, :first], F[first:k, k : k + 1], F[k : k + 1, :first])
         _add_product(F[:first, :first], F[:first, first:last], F[first:last, :first])
-        e[:first] += (F[:first, first:last] * e[first:last]).sum(axis=1)
+        e[:first] = e[:first] + (F[:first, first:last] * e[first:last]).sum(axis=1)
     return Elimination(F, s)

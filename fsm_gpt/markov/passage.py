@@ -19,6 +19,10 @@ an elimination in which everything is non-negative. The other half is the same w
 B exchanged. The cost is that of a few eliminations, of order N**3. The textbook formula
 m[i, j] = (Z[j, j] - Z[i, j]) / pi(j) subtracts nearly equal numbers on stiff chains.
 
+*Proof of the error*: as for hitting times in :mod:`fsm_gpt.markov.absorption`, for every
+target at once; where times are so long that this proof is weak, by running the same
+elimination on intervals (:mod:`fsm_gpt.markov.intervals`).
+
 References
 ----------
 Kemeny & Snell (1976), Finite Markov Chains, theorems 4.3.1, 4.4.7 and 4.4.10. Norris (1997),
@@ -27,6 +31,7 @@ section 1.7. Meyer (1989), SIAM Review 31, 240-272 (censored chains).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,7 +40,8 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
 from fsm_gpt.markov.algebra import dense_block, workable
 from fsm_gpt.markov.classes import communicating_classes
-from fsm_gpt.markov.elimination import eliminate
+from fsm_gpt.markov.elimination import Entries, eliminate, zeros
+from fsm_gpt.markov.intervals import INTERVAL_LIMIT, Intervals, TooSmall
 from fsm_gpt.markov.residual import residual
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, Result, format_number, read_only
@@ -137,7 +143,7 @@ def mean_first_passage(chain: Chain, *, exact: bool = False) -> MeanFirstPassage
     ones = np.ones(len(P), dtype=P.dtype)
     M = _passage(P, ones)
     recurrence = 1 + (P * M.T).sum(axis=1)
-    bound, reason = _bound(chain, M, recurrence)
+    bound, reason = _bound(chain, P, M, recurrence)
     return MeanFirstPassage(
         chain=chain,
         mean_steps=read_only(back(M)),
@@ -159,14 +165,14 @@ def _irreducible_only(chain: Chain, what: str) -> None:
         )
 
 
-def _passage(P: Numbers, stay: Numbers) -> Numbers:
+def _passage(P: Entries, stay: Entries) -> Entries:
     """Mean time from i to j, zero on the diagonal, where a step from i takes stay[i] on average.
 
     Only off-diagonal entries of P are read; a row may sum to less than one, and stay is
     then the mean time of that part of a step.
     """
     n = len(P)
-    M = np.zeros((n, n), dtype=P.dtype)
+    M = zeros(P, (n, n))
     if n == 1:
         return M
     half = n // 2
@@ -174,29 +180,44 @@ def _passage(P: Numbers, stay: Numbers) -> Numbers:
     for A, B in ((first, second), (second, first)):
         P_AB, P_BA = P[np.ix_(A, B)], P[np.ix_(B, A)]
         without = eliminate(P[np.ix_(A, A)], P_AB.sum(axis=1))
-        solved = without.solve(np.concatenate([P_AB, stay[A][:, None]], axis=1))
-        censored = P[np.ix_(B, B)] + P_BA @ solved[:, :-1]
-        M_BB = _passage(censored, stay[B] + P_BA @ solved[:, -1])
+        censored = P[np.ix_(B, B)] + P_BA @ without.solve(P_AB)
+        M_BB = _passage(censored, stay[B] + P_BA @ without.solve(stay[A]))
         M[np.ix_(B, B)] = M_BB
         M[np.ix_(A, B)] = without.solve(stay[A][:, None] + P_AB @ M_BB)
     return M
 
 
-def _bound(chain: Chain, M: Numbers, recurrence: Numbers) -> tuple[Bound, str]:
-    """By monotonicity, as in :mod:`fsm_gpt.markov.absorption`, for every target at once."""
-    if M.dtype == object:
+def _bound(chain: Chain, P: Numbers, M: Numbers, recurrence: Numbers) -> tuple[Bound, str]:
+    """The better of two proofs: by monotonicity, and by intervals for small chains."""
+    if M.dtype == object or len(M) == 1:
         return 0.0, ""
-    if len(M) == 1:
-        return 0.0, ""
+    bound = math.inf
     wrong = residual(chain, M, np.ones(len(M)))
-    if wrong is None:
-        return UNCERTIFIED, f"the residuals of {M.size:,} entries are not worked out"
-    np.fill_diagonal(wrong, 0.0)  # row j of target j is no equation: m[j, j] = 0 by definition
-    e = float(wrong.max())
-    if not e < 1:
-        return UNCERTIFIED, "the equations hold too poorly to bound the answer"
-    # Recurrence times are sums of these with probabilities, and add 2 N roundings.
-    return (e / (1 - e) + 2 * len(M) * 2.0**-53) * (1 + 2.0**-40), ""
+    if wrong is not None:
+        np.fill_diagonal(wrong, 0.0)  # m[j, j] = 0 by definition: no equation of target j
+        e = float(wrong.max())
+        if e < 1:
+            # Recurrence times are sums of these with probabilities, and add 2 N roundings.
+            bound = (e / (1 - e) + 2 * len(M) * 2.0**-53) * (1 + 2.0**-40)
+    if bound > 1e-10 and len(M) <= INTERVAL_LIMIT:
+        bound = min(bound, _interval_bound(chain, P, M, recurrence))
+    if bound < 1:
+        return bound, ""
+    return UNCERTIFIED, (
+        f"neither the equations' residuals nor interval arithmetic (up to {INTERVAL_LIMIT} states) "
+        f"bound the times"
+    )
+
+
+def _interval_bound(chain: Chain, P: Numbers, M: Numbers, recurrence: Numbers) -> float:
+    """The largest relative error, by the same elimination on intervals."""
+    rows = Intervals.around(P, chain.n_tokens + 4)
+    try:
+        times = _passage(rows, Intervals.around(np.ones(len(P)), 0))
+        again = (rows * Intervals(times.low.T, times.high.T)).sum(axis=1) + 1.0
+    except TooSmall:
+        return math.inf
+    return float(max(times.relative_width(M), again.relative_width(recurrence)))
 
 
 def fundamental_matrix(chain: Chain, *, exact: bool = False) -> FundamentalMatrix:

@@ -20,8 +20,8 @@ from fsm_gpt.rows import Numbers
 
 __all__ = ["WORK_LIMIT", "residual"]
 
-#: Products evaluated at most, about a few seconds.
-WORK_LIMIT = 50_000_000
+#: Products evaluated at most: some seconds, and about a gigabyte where f has 4,096 columns.
+WORK_LIMIT = 80_000_000
 
 _UNIT = 2.0**-53
 
