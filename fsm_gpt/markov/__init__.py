@@ -9,6 +9,7 @@ from __future__ import annotations
 from fsm_gpt.markov.absorption import Absorption, absorption
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.compare import Comparison, compare
+from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.entropy import EntropyRate, MemoryCurve, entropy_rate, memory_curve
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
 from fsm_gpt.markov.passage import (
@@ -32,6 +33,7 @@ __all__ = [
     "Absorption",
     "CommunicatingClasses",
     "Comparison",
+    "ConvergenceBound",
     "EntropyRate",
     "FundamentalMatrix",
     "KemenyConstant",
@@ -45,6 +47,7 @@ __all__ = [
     "absorption",
     "communicating_classes",
     "compare",
+    "convergence_bound",
     "entropy_rate",
     "fundamental_matrix",
     "kemeny_constant",
