@@ -10,6 +10,7 @@ positive: in [[1-a, a], [b, 1-b]], a and b lie in (0, 1).
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,11 @@ def workable(numbers: Numbers) -> tuple[Numbers, Back]:
     >>> back(numbers[:1] / numbers[1:])[0]
     -(a - 1)/a
     """
-    if kind_of(numbers) != "symbolic":
+    kind = kind_of(numbers)
+    if kind == "float":
         return numbers, lambda answer: answer
+    if kind == "rational":
+        return numbers, _fractions
     import sympy
     from sympy.polys.fields import sfield
 
@@ -46,6 +50,13 @@ def workable(numbers: Numbers) -> tuple[Numbers, Back]:
         return objects((_expression(v) for v in answer.ravel()), answer.shape)
 
     return objects(elements, numbers.shape), back
+
+
+def _fractions(answer: Numbers) -> Numbers:
+    """The answer with its whole numbers as Fractions too."""
+    return objects(
+        (v if isinstance(v, Fraction) else Fraction(int(v)) for v in answer.ravel()), answer.shape
+    )
 
 
 def _expression(value: Any) -> Any:

@@ -18,8 +18,9 @@ eigenvectors x, y is |x| |y| / |y* x|: a change of size e in P moves it by about
 e. Beyond this first-order estimate, discs are proven: with computed eigenvectors X and
 Y close to X^-1, the matrix X^-1 P X is diag(lambda) + E with
 |E| <= |Y| |P X - X diag(lambda)| up to a factor from |I - Y X|, and Gershgorin's theorem
-places each eigenvalue in a disc of radius sum_j |E[i, j]| about lambda[i] (a cluster of m
-overlapping discs holds m eigenvalues). Rounding is bounded and included.
+places an eigenvalue in the disc of radius sum_j |E[i, j]| about lambda[i] if it meets no
+other, and m eigenvalues in the union of m discs that do; such discs are widened to hold the
+whole union. Rounding is bounded and included.
 
 References
 ----------
@@ -192,4 +193,18 @@ def _radii(P: Floats, values: Complexes, X: Complexes) -> Floats:
     if not norm < 0.5:
         return unknown
     spread = off @ np.broadcast_to(E.sum(axis=1).max(), (n,)) / (1 - norm)
-    return np.asarray((E.sum(axis=1) + spread) * (1 + gamma))
+    return _around_clusters(values, (E.sum(axis=1) + spread) * (1 + gamma))
+
+
+def _around_clusters(values: Complexes, radius: Floats) -> Floats:
+    """Radii that also hold every disc connected to one's own.
+
+    A disc that meets others may hold no eigenvalue; their union holds as many as it has discs.
+    """
+    from scipy.sparse.csgraph import connected_components
+
+    apart = np.abs(values[:, None] - values[None, :])
+    touching = apart <= radius[:, None] + radius[None, :]
+    _, cluster = connected_components(touching, directed=False)
+    together = cluster[:, None] == cluster[None, :]
+    return np.asarray(np.where(together, apart + radius[None, :], 0.0).max(axis=1))

@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -71,8 +72,9 @@ class StationaryDistribution(Bounded):
 
     def dense(self) -> Numbers:
         """Every class's distribution over all states, shape (number of closed classes, N)."""
-        kind = self.classes[0][1].dtype
-        table = np.zeros((len(self.classes), self.chain.n_states), dtype=kind)
+        shape = (len(self.classes), self.chain.n_states)
+        exact = self.chain.dtype == object
+        table = np.full(shape, Fraction(0)) if exact else np.zeros(shape)
         for row, (states, probabilities) in zip(table, self.classes, strict=True):
             row[states] = probabilities
         return table
@@ -165,6 +167,8 @@ def stationary_distribution(chain: Chain, *, exact: bool = False) -> StationaryD
 
 def _of_class(chain: Chain, states: Ids) -> Numbers:
     """The stationary distribution of one closed class."""
+    if len(states) == 1:
+        return np.array([Fraction(1)]) if chain.dtype == object else np.ones(1)
     P, back = workable(dense_block(chain, states))
     x = eliminate(P).left_null_vector()
     if x.dtype != object and not np.isfinite(x).all():
@@ -277,7 +281,7 @@ def start_distribution(chain: Chain, start: Any) -> Numbers:
     kind = object if chain.dtype == object else np.float64
     if shape == (chain.n_states,) and not _names_a_state(chain, start):
         given = np.asarray(start, dtype=kind)
-        if (given < 0).any() or abs(float(given.sum()) - 1) > 1e-12:
+        if (given < 0).any() or not abs(float(given.sum()) - 1) <= 1e-12:
             raise InvalidArgument(
                 f"start: a distribution over {chain.n_states} states has entries of 0 or more "
                 f"that sum to one; these sum to {given.sum()}."

@@ -1,0 +1,146 @@
+"""Entropy rate and memory curve."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import sympy
+from hypothesis import given
+from mpmath import mp, mpf
+
+from fsm_gpt.chain import Chain
+from fsm_gpt.decoding import Greedy
+from fsm_gpt.errors import NotDefined, NotUnique
+from fsm_gpt.markov import entropy_rate, memory_curve, stationary_distribution
+from fsm_gpt.markov.entropy import row_entropies, surprise
+from tests.families import HARD, hard_rows
+from tests.strategies import irreducible_chains
+
+
+def precise_rate(chain):
+    """The entropy rate in 60 digits from the exact distribution, straight from the definition."""
+    exact = chain.exact()
+    pi = stationary_distribution(exact).pi
+    with mp.workdps(60):
+        total = mpf(0)
+        for mass, row in zip(pi, exact.next_token, strict=True):
+            for p in row:
+                if p:
+                    q = mpf(p.numerator) / p.denominator
+                    total -= mpf(mass.numerator) / mass.denominator * q * mp.log(q, 2)
+        return total
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_hard_chains_within_the_bound(name):
+    chain = Chain(hard_rows(name, 2, 4))
+    found, truth = entropy_rate(chain), precise_rate(chain)
+    assert abs(mpf(found.bits_per_token) - truth) / truth <= found.error_bound < 1e-11
+
+
+@given(irreducible_chains())
+def test_any_irreducible_chain_within_the_bound(chain):
+    found, truth = entropy_rate(chain.floats()), precise_rate(chain.floats())
+    assert abs(mpf(found.bits_per_token) - truth) <= mpf(found.error_bound) * truth
+
+
+def test_a_nearly_sure_token_keeps_its_digits():
+    """Cover & Thomas (2006), equation 2.5: H(p) = -p log p - (1 - p) log(1 - p)."""
+    p = 1e-18
+    expected = (-p * math.log(p) + p) / math.log(2)  # log(1 - p) is -p to the last digit
+    assert row_entropies(np.array([[p, 1.0]]))[0] == pytest.approx(expected, rel=1e-15)
+    assert surprise(np.array([[p, 1.0]]))[0, 1] == pytest.approx(p / math.log(2), rel=1e-15)
+
+
+def test_a_rational_answer_is_exact():
+    """The golden mean process: 2/3 bit; Crutchfield & Feldman (2003)."""
+    golden = Chain.from_matrix([["1/2", "1/2"], [1, 0]])
+    assert entropy_rate(golden).bits_per_token == sympy.Rational(2, 3)
+    thirds = Chain.from_matrix([["1/3", "2/3"], ["1/3", "2/3"]])
+    expected = sympy.log(3, 2) - sympy.Rational(2, 3)
+    assert sympy.simplify(entropy_rate(thirds).bits_per_token - expected) == 0
+
+
+def test_two_states_with_symbols():
+    """Cover & Thomas (2006), example 4.2.1: H = b/(a+b) H(a) + a/(a+b) H(b)."""
+    a, b = sympy.symbols("a b", positive=True)
+    found = entropy_rate(Chain.from_matrix([[1 - a, a], [b, 1 - b]])).bits_per_token
+
+    def h(p):
+        return -(p * sympy.log(p) + (1 - p) * sympy.log(1 - p)) / sympy.log(2)
+
+    difference = found - (b * h(a) + a * h(b)) / (a + b)
+    assert abs(difference.subs({a: 0.3, b: 0.2}).evalf(30)) < 1e-15
+
+
+def test_tokens_that_lead_to_one_state():
+    chain = Chain.from_edges([0, 0, 1], [0, 1, 0], [1, 1, 0], [0.5, 0.5, 1.0])
+    found = entropy_rate(chain)
+    assert found.bits_per_token == 0.5
+    assert found.state_bits_per_step == 0
+    three = Chain.from_edges([0, 0, 0, 1], [0, 1, 2, 0], [1, 0, 1, 0], ["1/4", "1/2", "1/4", 1])
+    rates = entropy_rate(three)
+    assert rates.bits_per_token == sympy.Rational(3, 2) * sympy.Rational(2, 3)
+    assert rates.state_bits_per_step == sympy.Rational(2, 3)
+
+
+def test_several_closed_classes_need_a_start():
+    chain = Chain.from_matrix(
+        [["1/2", "1/2", 0, 0], ["1/2", "1/2", 0, 0], ["1/4", 0, "1/4", "1/2"], [0, 0, 0, 1]]
+    )
+    with pytest.raises(NotUnique, match="2 closed classes"):
+        entropy_rate(chain)
+    assert entropy_rate(chain, start=0).bits_per_token == 1
+    assert entropy_rate(chain, start=2).bits_per_token == sympy.Rational(1, 3)
+    assert entropy_rate(chain.floats(), start=2).bits_per_token == pytest.approx(1 / 3, rel=1e-14)
+
+
+def block_entropy(chain, k):
+    """Entropy of k tokens in a row, by listing all of them."""
+    pi = stationary_distribution(chain).pi
+    total = 0.0
+    successors, rows = chain.successors(), chain.next_token
+    for word in itertools.product(range(chain.n_tokens), repeat=k):
+        probability = 0.0
+        for state in range(chain.n_states):
+            p, s = pi[state], state
+            for token in word:
+                p *= rows[s, token]
+                s = successors[s, token]
+            probability += p
+        if probability > 0:
+            total -= probability * math.log2(probability)
+    return total
+
+
+@pytest.mark.parametrize(("V", "L"), [(2, 1), (2, 3), (3, 2)])
+def test_memory_curve_against_all_words(V, L):
+    rows = np.random.default_rng(V * L).dirichlet(np.ones(V), V**L)
+    chain = Chain(rows)
+    found = memory_curve(chain)
+    blocks = [block_entropy(chain, k) for k in range(L + 2)]
+    np.testing.assert_allclose(found.block_bits, blocks, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(found.bits_per_token, np.diff(blocks), rtol=1e-11)
+    h = entropy_rate(chain).bits_per_token
+    assert found.entropy_rate == pytest.approx(h, rel=1e-12)
+    assert found.excess_bits == pytest.approx(blocks[L] - L * h, rel=1e-9)
+
+
+def test_the_period_of_a_text_is_its_memory():
+    """11110 repeated: with four tokens of context nothing is left to guess, and E = log2 5."""
+    chain = Chain.from_text("11110" * 3, context=4, end="wrap")
+    found = memory_curve(chain)
+    assert found.entropy_rate == 0
+    assert found.excess_bits == pytest.approx(math.log2(5), rel=1e-12)
+
+
+def test_no_memory_curve_without_contexts():
+    chain = Chain.from_edges([0, 1], [0, 1], [1, 0], [1.0, 1.0])
+    with pytest.raises(NotDefined, match="not contexts"):
+        memory_curve(chain)
+
+
+def test_greedy_has_no_entropy():
+    chain = Chain(hard_rows("random", 2, 4)).with_decoding(Greedy())
+    assert entropy_rate(chain, start=0).bits_per_token == 0
