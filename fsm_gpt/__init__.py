@@ -25,6 +25,7 @@ __version__ = "0.1.0"
 #: Which module holds which public names. The block for type checkers below says the same;
 #: a test compares the two.
 _PUBLIC = {
+    "fsm_gpt.capacity": ["capacity"],
     "fsm_gpt.chain": ["Chain"],
     "fsm_gpt.counts": ["context_coverage"],
     "fsm_gpt.decoding": ["Full", "Greedy", "MinP", "Temperature", "TopK", "TopP"],
@@ -49,12 +50,14 @@ _PUBLIC = {
         "time_reversal",
     ],
     "fsm_gpt.report": ["report", "state_graph"],
+    "fsm_gpt.report.capacity_report": ["capacity_report"],
     "fsm_gpt.simulate": ["simulate"],
     "fsm_gpt.space": ["ContextSpace", "Vocabulary"],
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 
 if TYPE_CHECKING:
+    from fsm_gpt.capacity import capacity as capacity
     from fsm_gpt.chain import Chain as Chain
     from fsm_gpt.counts import context_coverage as context_coverage
     from fsm_gpt.decoding import (
@@ -93,6 +96,7 @@ if TYPE_CHECKING:
         time_reversal as time_reversal,
     )
     from fsm_gpt.report import report as report, state_graph as state_graph
+    from fsm_gpt.report.capacity_report import capacity_report as capacity_report
     from fsm_gpt.simulate import simulate as simulate
     from fsm_gpt.space import ContextSpace as ContextSpace, Vocabulary as Vocabulary
 else:

@@ -46,15 +46,7 @@ def space_for(
 
 def window_rows(numbers: Numbers, space: ContextSpace, *, normalize: bool) -> WindowRows:
     """Checked rows of every window."""
-    V = numbers.shape[1]
-    check_entries(
-        numbers,
-        lambda i: (
-            f"the probability of token {space.vocabulary.shown[i % V]!r} "
-            f"in state {space.label(i // V)}"
-        ),
-        where="rows",
-    )
+    _check_rows(numbers, space)
     sums = _row_sums(numbers)
     if normalize:
         _refuse_bad_sums(_indivisible(sums), numbers.dtype, space, where="rows")
@@ -66,6 +58,7 @@ def window_rows(numbers: Numbers, space: ContextSpace, *, normalize: bool) -> Wi
 
 def edges_of_rows(numbers: Numbers, space: ContextSpace, *, normalize: bool) -> EdgeList:
     """The edges of the chain over all contexts of 1 to L tokens, rows in the space's order."""
+    _check_rows(numbers, space)
     V = numbers.shape[1]
     source, token = np.nonzero(numbers != 0)
     target = np.empty(len(numbers), dtype=np.int64)  # the successor under token 0
@@ -75,11 +68,25 @@ def edges_of_rows(numbers: Numbers, space: ContextSpace, *, normalize: bool) -> 
         longer = min(length + 1, space.length)
         target[first:last] = space.offset(longer) + values % V ** (longer - 1) * V
     edges = Edges(source, token, target[source] + token, numbers[source, token])
-    return edge_list(edges, space, space.vocabulary, normalize=normalize)
+    return edge_list(edges, space, space.vocabulary, normalize=normalize, where="rows")
 
 
-def edge_list(edges: Edges, names: States, vocabulary: Vocabulary, *, normalize: bool) -> EdgeList:
-    """Checked, sorted transitions."""
+def _check_rows(numbers: Numbers, space: ContextSpace) -> None:
+    V = numbers.shape[1]
+    check_entries(
+        numbers,
+        lambda i: (
+            f"the probability of token {space.vocabulary.shown[i % V]!r} "
+            f"in state {space.label(i // V)}"
+        ),
+        where="rows",
+    )
+
+
+def edge_list(
+    edges: Edges, names: States, vocabulary: Vocabulary, *, normalize: bool, where: str = "edges"
+) -> EdgeList:
+    """Checked, sorted transitions; ``where`` is what an error speaks of."""
     N, V = len(names), len(vocabulary)
     for column, what, size in (
         (edges.source, "state", N),
@@ -117,12 +124,11 @@ def edge_list(edges: Edges, names: States, vocabulary: Vocabulary, *, normalize:
     else:
         sums = np.bincount(source, weights=probability, minlength=N)
     if normalize:
-        _refuse_bad_sums(_indivisible(sums), probability.dtype, names, where="edges")
-        probability = _divided(probability, sums[source], where="edges")
-        return edge_list(
-            Edges(source, token, target, probability), names, vocabulary, normalize=False
-        )
-    _refuse_bad_sums(sums, probability.dtype, names, where="edges")
+        _refuse_bad_sums(_indivisible(sums), probability.dtype, names, where=where)
+        probability = _divided(probability, sums[source], where=where)
+        edges = Edges(source, token, target, probability)
+        return edge_list(edges, names, vocabulary, normalize=False, where=where)
+    _refuse_bad_sums(sums, probability.dtype, names, where=where)
     return EdgeList(
         read_only(start), read_only(token), read_only(target), read_only(probability), sums, V
     )
@@ -162,6 +168,8 @@ def _refuse_bad_sums(sums: Numbers, dtype: np.dtype[Any], names: States, *, wher
 def ids(values: npt.ArrayLike, name: str) -> Ids:
     """A column of an edge list as int64."""
     array = np.asarray(values)
+    if array.shape == (0,):
+        return array.astype(np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise InvalidChain(
             f"edges: {name} is not a list of whole numbers (shape {array.shape}, {array.dtype})."

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from fsm_gpt.build import edge_list, edges_of_rows, ids, names_of, space_for, window_rows
 from fsm_gpt.decoding import Rule, in_words
-from fsm_gpt.errors import InvalidChain, StateOutOfRange, StateSpaceTooLarge
+from fsm_gpt.errors import InvalidArgument, InvalidChain, StateOutOfRange, StateSpaceTooLarge
 from fsm_gpt.result import read_only
 from fsm_gpt.rows import Kind, Numbers, as_numbers, kind_of, to_rationals
 from fsm_gpt.space import ContextSpace, SomeContexts, States, Vocabulary
@@ -47,7 +47,7 @@ class _Parts:
     states: States
     vocabulary: Vocabulary
     decoding: tuple[Rule, ...] = ()
-    tied: Ids = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    tied: Ids = field(default_factory=lambda: read_only([], np.int64))
     notes: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
@@ -192,6 +192,11 @@ class Chain:
             )
         highest = int(max(columns[0].max(), columns[2].max())) + 1
         names = names_of(states, highest if n_states is None else n_states)
+        if n_states is not None and len(names) != n_states:
+            raise InvalidChain(
+                f"edges: states has {len(names)} names and n_states is {n_states}. Give each state "
+                f"a name, or leave one of the two out."
+            )
         named = Vocabulary.of(int(columns[1].max()) + 1 if vocabulary is None else vocabulary)
         edges = Edges(columns[0], columns[1], columns[2], numbers)
         storage = edge_list(edges, names, named, normalize=normalize)
@@ -372,11 +377,20 @@ class Chain:
 
     def push(self, x: Numbers) -> Numbers:
         """X P: the distribution one token later, shape (N,)."""
-        return self._parts.storage.push(x)
+        return self._parts.storage.push(self._vector(x, "push"))
 
     def expect(self, f: Numbers) -> Numbers:
         """P f: the expected value of f one token later, from each state, shape (N,)."""
-        return self._parts.storage.expect(f)
+        return self._parts.storage.expect(self._vector(f, "expect"))
+
+    def _vector(self, values: npt.ArrayLike, where: str) -> Numbers:
+        vector = np.asarray(values)
+        if vector.shape != (self.n_states,):
+            raise InvalidArgument(
+                f"{where}: the vector has shape {vector.shape}, and it needs one entry for each of "
+                f"the {self.n_states:,} states: shape ({self.n_states},)."
+            )
+        return vector
 
     def matrix(self) -> Numbers:
         """The transition matrix P of shape (N, N), tokens that lead to one state added up.
@@ -405,7 +419,7 @@ class Chain:
         from scipy.sparse import csr_array
 
         edges = self.edges()
-        probability = edges.probability.astype(np.float64)
+        probability = _as_floats(edges.probability, where="sparse")
         shape = (self.n_states, self.n_states)
         return csr_array((probability, (edges.source, edges.target)), shape=shape)
 
@@ -416,7 +430,7 @@ class Chain:
     def labels(self, states: Sequence[int] | Ids | None = None) -> list[str]:
         """The names of some states, or of all."""
         chosen = range(self.n_states) if states is None else states
-        return [self._parts.states.label(int(s)) for s in chosen]
+        return [self.label(int(s)) for s in chosen]
 
     def state(self, name: int | str | Sequence[int]) -> int:
         """The id of a state given by id, by label, or by its token ids.
@@ -497,17 +511,12 @@ class Chain:
         Raises
         ------
         InvalidChain
-            The rows hold symbols.
+            The rows hold symbols, or a rational too small for a float.
         """
-        if self.kind == "symbolic":
-            raise InvalidChain(
-                "floats: the rows hold symbols, which have no value. Put numbers in for them, "
-                "for instance with chain rows [[row.subs({a: 0.3}) ...]]."
-            )
         if self.dtype == np.float64:
             return self
         return self._map_probabilities(
-            lambda p: p.astype(np.float64), normalize=self.dtype != object
+            lambda p: _as_floats(p, where="floats"), normalize=self.dtype != object
         )
 
     def _map_probabilities(self, change: Any, *, normalize: bool = True) -> Chain:
@@ -575,13 +584,39 @@ class Chain:
         return f"<pre>{html.escape(text)}</pre>"
 
 
+def _as_floats(numbers: Numbers, *, where: str) -> Numbers:
+    """Probabilities as float64; none that is above zero becomes zero."""
+    if kind_of(numbers) == "symbolic":
+        raise InvalidChain(
+            f"{where}: the rows hold symbols, which have no value. Put numbers in for them, "
+            f"for instance with row.subs({{a: 0.3}}) in each row."
+        )
+    floats = numbers.astype(np.float64)
+    lost = (floats == 0) & (numbers != 0)
+    if lost.any():
+        raise InvalidChain(
+            f"{where}: {int(lost.sum()):,} probabilities are below 1e-323 and become zero in "
+            f"floats by underflow, so that transitions would be lost. Stay with rationals: "
+            f"exact=True."
+        )
+    return floats
+
+
 def _from_sparse(P: Any, vocabulary: VocabularyLike | None, *, normalize: bool) -> Chain:
     if P.shape[0] != P.shape[1]:
-        raise InvalidChain(f"matrix: its shape is {P.shape}, and a transition matrix is square.")
+        raise InvalidChain(
+            f"matrix: its shape is {P.shape}, and a transition matrix is square. "
+            f"For rows over a vocabulary use Chain(rows)."
+        )
     P = P.tocsr(copy=True)
     P.sum_duplicates()
     P = P.tocoo()
     named = Vocabulary.of(P.shape[0] if vocabulary is None else vocabulary)
+    if len(named) != P.shape[0]:
+        raise InvalidChain(
+            f"matrix: it has {P.shape[0]} columns and the vocabulary has {len(named)} tokens. "
+            f"Its states are its tokens, so each needs a name."
+        )
     return Chain.from_edges(
         P.row,
         P.col,

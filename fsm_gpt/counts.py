@@ -112,6 +112,10 @@ def _read_mapping(
             "counts: the contexts have different lengths, or there are none. "
             "Every context needs the same number of tokens."
         )
+    if len(seen[0]) == 1:
+        raise InvalidArgument(
+            "context: length 0 is not at least 1. A state needs at least one token."
+        )
     return np.array(seen, dtype=np.int64), _whole(numbers), named
 
 
@@ -121,7 +125,7 @@ def _read_array(counts: Any, vocabulary: VocabularyLike | None) -> tuple[Ids, Id
         raise InvalidChain(f"counts: their shape is {table.shape}, not (V**L, V).")
     N, V = table.shape
     named = Vocabulary.of(V if vocabulary is None else vocabulary)
-    length = max(1, round(np.log(N) / np.log(V))) if V > 1 else 1
+    length = max(1, round(np.log(N) / np.log(V))) if V > 1 and N > 0 else 1
     space = ContextSpace(named, length)
     if space.size != N or len(named) != V:
         raise InvalidChain(
@@ -136,11 +140,11 @@ def _read_array(counts: Any, vocabulary: VocabularyLike | None) -> tuple[Ids, Id
 
 def _whole(numbers: Any) -> Ids:
     array = np.asarray(numbers)
-    if array.dtype.kind == "f" and (array == np.floor(array)).all():
+    if array.dtype.kind == "f" and (array == np.floor(array)).all() and (array < 2**63).all():
         array = array.astype(np.int64)
-    if array.dtype.kind not in "iu" or (array < 0).any():
+    if array.dtype.kind not in "iu" or (array < 0).any() or (array >= 2**63).any():
         raise InvalidChain(
-            "counts: they are not all whole numbers of 0 or more. "
+            "counts: they are not all whole numbers from 0 to 2**63 - 1. "
             "For probabilities use Chain(rows)."
         )
     return array.astype(np.int64)
@@ -151,47 +155,64 @@ def _chain(
 ) -> Chain:
     """The chain over the contexts that go on, one transition for each row of ``seen``."""
     seen, counts = seen[counts > 0], counts[counts > 0]
-    dropped = 0
-    while True:
-        contexts, source = np.unique(seen[:, :-1], axis=0, return_inverse=True)
-        index = {tuple(row): i for i, row in enumerate(contexts.tolist())}
-        target = np.array([index.get(tuple(row), -1) for row in seen[:, 1:].tolist()], int)
-        lost = target < 0
-        if not lost.any():
-            break
-        if end != "drop":
-            label = vocabulary.label(seen[lost][0, 1:])
-            raise InvalidText(
-                f"text: context {label!r} is entered and never goes on, so its row would be empty. "
-                f"This is how a text ends when its last context occurs only there. Pass end='drop' "
-                f"to leave out the transitions into it, or end='wrap' to read the text as a circle."
-            )
-        dropped += int(counts[lost].sum())
-        seen, counts = seen[~lost], counts[~lost]
-        if not len(seen):
-            raise InvalidText(
-                "text: no context is left once those that never go on are dropped. The text never "
-                "repeats a context; give more text, a shorter context, or end='wrap'."
-            )
-    totals = np.bincount(source.ravel(), weights=counts).astype(np.int64)
-    probability = np.empty(len(seen), dtype=object)
-    probability[:] = [
-        Fraction(int(count), int(totals[s]))
-        for count, s in zip(counts, source.ravel(), strict=True)
-    ]
+    if not len(seen):
+        raise InvalidChain("counts: all of them are zero, so nothing follows anything.")
+    both = np.concatenate([seen[:, :-1], seen[:, 1:]])
+    contexts, index = np.unique(both, axis=0, return_inverse=True)
+    source, target = index.reshape(2, -1)
+    goes_on = _going_on(source, target, len(contexts))
+    kept = goes_on[target]
+    if not kept.all() and end != "drop":
+        last = target[~np.isin(target, source)][0]
+        raise InvalidText(
+            f"text: context {vocabulary.label(contexts[last])!r} is entered and never goes on, so "
+            f"its row would be empty. This is how a text ends when its last context occurs only "
+            f"there. Pass end='drop' to leave out the transitions into it, or, for a text, "
+            f"end='wrap' to read it as a circle."
+        )
+    if not kept.any():
+        raise InvalidText(
+            "text: no context is left once those that never go on are dropped. The text never "
+            "repeats a context; give more text, a shorter context, or end='wrap'."
+        )
+    dropped = int(counts[~kept].sum())
+    number = np.cumsum(goes_on) - 1  # contexts that never go on are left out of the numbering
+    source, target, token = number[source[kept]], number[target[kept]], seen[kept, -1]
+    whole = counts[kept].astype(object)  # Python's integers: sums of any size
+    totals = np.zeros(int(goes_on.sum()), dtype=object)
+    np.add.at(totals, source, whole)
+    probability = np.empty(len(whole), dtype=object)
+    probability[:] = [Fraction(n, totals[s]) for n, s in zip(whole, source, strict=True)]
     notes = (
         (f"{dropped} transitions into contexts that never go on were dropped",) if dropped else ()
     )
     return Chain.from_edges(
-        source.ravel(),
-        seen[:, -1],
+        source,
+        token,
         target,
         probability,
         vocabulary=vocabulary,
-        states=SomeContexts(vocabulary, contexts),
+        states=SomeContexts(vocabulary, contexts[goes_on]),
         notes=notes,
         provenance=provenance,
     )
+
+
+def _going_on(source: Ids, target: Ids, n_contexts: int) -> npt.NDArray[np.bool_]:
+    """The contexts that go on for ever if transitions into those that do not are left out."""
+    ways_on = np.bincount(source, minlength=n_contexts)
+    by_target = np.argsort(target, kind="stable")
+    first = np.searchsorted(target[by_target], np.arange(n_contexts + 1))
+    goes_on = np.ones(n_contexts, dtype=bool)
+    ends = np.flatnonzero(ways_on == 0).tolist()
+    while ends:
+        end = ends.pop()
+        goes_on[end] = False
+        for before in source[by_target[first[end] : first[end + 1]]].tolist():
+            ways_on[before] -= 1
+            if ways_on[before] == 0:
+                ends.append(before)
+    return goes_on
 
 
 # ---- what a text covers ----

@@ -18,7 +18,15 @@ from typing import BinaryIO
 
 from fsm_gpt.errors import FileProblem, FsmGptError
 
-__all__ = ["Pathlike", "atomic_write", "check_writable", "file_problem", "read_limited", "shown"]
+__all__ = [
+    "Pathlike",
+    "atomic_write",
+    "check_writable",
+    "file_problem",
+    "read_limited",
+    "read_stream",
+    "shown",
+]
 
 Pathlike = str | os.PathLike[str]
 
@@ -85,7 +93,7 @@ def read_limited(path: Pathlike, max_bytes: int) -> bytes:
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            data = b"" if size > max_bytes else file.read(max_bytes + 1)
+            data = b"" if size > max_bytes else read_stream(file, max_bytes, expected=size)
     except (OSError, ValueError) as error:
         raise file_problem(path, error, "read") from None
     size = max(size, len(data))
@@ -95,6 +103,20 @@ def read_limited(path: Pathlike, max_bytes: int) -> bytes:
             f"{max_bytes:,}. Check that this is the file that was meant."
         )
     return data
+
+
+def read_stream(file: BinaryIO, max_bytes: int, *, expected: int = 0) -> bytes:
+    """What a stream holds, up to one byte more than the limit; it takes no more memory than that.
+
+    >>> read_stream(io.BytesIO(b"0110"), 2)
+    b'011'
+    """
+    pieces = [file.read(min(expected, max_bytes) + 1)]  # read(n) takes n bytes of memory at once
+    total = len(pieces[0])
+    while total <= max_bytes and (piece := file.read(min(2**22, max_bytes + 1 - total))):
+        pieces.append(piece)
+        total += len(piece)
+    return b"".join(pieces)
 
 
 @contextmanager

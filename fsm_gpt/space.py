@@ -208,6 +208,17 @@ def _missing(name: object, known: str) -> StateOutOfRange:
     return StateOutOfRange(f"state: the chain has no state {name!r}. {known}")
 
 
+def _tokens(vocabulary: Vocabulary, name: str | Sequence[int]) -> tuple[int, ...]:
+    """The token ids of a context given as text or as token ids."""
+    try:
+        return tuple(int(t) for t in (vocabulary.encode(name) if isinstance(name, str) else name))
+    except (InvalidText, TypeError, ValueError):
+        raise _missing(
+            name,
+            f"Name it by its id, by its text, or by token ids from 0 to {len(vocabulary) - 1}.",
+        ) from None
+
+
 @dataclass(frozen=True)
 class ContextSpace:
     """All contexts of ``shortest`` to ``length`` tokens, by length, then in base V.
@@ -288,8 +299,7 @@ class ContextSpace:
 
     def find(self, name: str | Sequence[int]) -> int:
         """The state of a context given as text or as token ids."""
-        tokens = self.vocabulary.encode(name) if isinstance(name, str) else name
-        return self.id_of([int(token) for token in tokens])
+        return self.id_of(_tokens(self.vocabulary, name))
 
     def contexts(self) -> Ids:
         """Token ids of every state, shape (N, L), padded in front with -1."""
@@ -333,8 +343,7 @@ class SomeContexts:
 
     def find(self, name: str | Sequence[int]) -> int:
         """The state of a context given as text or as token ids."""
-        tokens = self.vocabulary.encode(name) if isinstance(name, str) else name
-        state = self._index.get(tuple(int(token) for token in tokens))
+        state = self._index.get(_tokens(self.vocabulary, name))
         if state is None:
             some = ", ".join(self.label(s) for s in range(min(8, len(self))))
             raise _missing(name, f"It has {len(self)} contexts, among them {some}.")

@@ -179,7 +179,9 @@ class EdgeList:
     @cached_property
     def source(self) -> Ids:
         """The state that each transition leaves."""
-        return np.repeat(np.arange(self.n_states, dtype=np.int64), np.diff(self.start))
+        source = np.repeat(np.arange(self.n_states, dtype=np.int64), np.diff(self.start))
+        source.setflags(write=False)
+        return source
 
     def edges(self) -> Edges:
         """Every transition of non-zero probability."""

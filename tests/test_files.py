@@ -170,6 +170,22 @@ def test_an_endless_file_is_not_read_to_its_end() -> None:
         read_limited("/dev/zero", 1000)
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("n", [0, 1, 2**20, 2**20 + 1, 5 * 2**20, 6 * 2**20])
+def test_a_pipe_is_read_to_its_end(tmp_path: Path, n: int) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    content = os.urandom(n)
+    writer = threading.Thread(target=lambda: (tmp_path / "pipe").write_bytes(content), daemon=True)
+    writer.start()
+    assert read_limited(tmp_path / "pipe", 6 * 2**20) == content
+    writer.join(timeout=10)
+
+
+def test_a_large_limit_takes_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"0110")
+    assert read_limited(tmp_path / "x", 2**60) == b"0110"
+
+
 def test_a_file_above_the_limit_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"01101")
     with pytest.raises(FileProblem, match="5 bytes or more and the limit here is 4"):

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(fg.__file__).parent
 
 #: The parts of a room that is spread over several files.
-SAME_ROOM = {"storage": "chain", "build": "chain", "counts": "chain"}
+SAME_ROOM = {"storage": "chain", "build": "chain", "counts": "chain", "asking": "extract"}
 
 #: Room -> the rooms it uses. It may use what these use, too.
 USES = {
@@ -31,7 +31,7 @@ USES = {
     "space": {"errors"},
     "decoding": {"rows"},
     "kernels": {"errors"},
-    "capacity": {"errors", "result"},
+    "capacity": {"files", "result"},
     "chain": {"space", "decoding", "kernels", "result"},
     "simulate": {"chain"},
     "io": {"chain", "files"},

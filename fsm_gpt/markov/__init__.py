@@ -11,6 +11,7 @@ from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.compare import Comparison, compare
 from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.entropy import EntropyRate, MemoryCurve, entropy_rate, memory_curve
+from fsm_gpt.markov.limiting import LimitingDistribution, limiting_distribution
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
 from fsm_gpt.markov.passage import (
     FundamentalMatrix,
@@ -22,12 +23,7 @@ from fsm_gpt.markov.passage import (
 )
 from fsm_gpt.markov.reversal import Reversibility, reversibility, time_reversal
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
-from fsm_gpt.markov.stationary import (
-    LimitingDistribution,
-    StationaryDistribution,
-    limiting_distribution,
-    stationary_distribution,
-)
+from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
 
 __all__ = [
     "Absorption",

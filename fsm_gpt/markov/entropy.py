@@ -34,7 +34,8 @@ import numpy as np
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
 from fsm_gpt.markov.classes import communicating_classes
-from fsm_gpt.markov.stationary import class_weights, not_unique, stationary_distribution
+from fsm_gpt.markov.limiting import class_weights
+from fsm_gpt.markov.stationary import not_unique, stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers, kind_of, objects
 from fsm_gpt.space import PAD
@@ -100,6 +101,11 @@ class EntropyRate(Bounded):
     @property
     def perplexity(self) -> float:
         """Two to the power of the entropy rate: the size of a fair die as uncertain."""
+        if getattr(self.bits_per_token, "free_symbols", None):
+            raise NotDefined(
+                "perplexity: the entropy rate holds symbols, which have no value. Put numbers in "
+                "for them first."
+            )
         return float(2.0 ** float(self.bits_per_token))
 
     def __str__(self) -> str:
@@ -243,6 +249,8 @@ def _prime_logs(expression: Any) -> dict[Any, Any]:
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class MemoryCurve(Bounded):
     """How the uncertainty of the next token falls as more of the past is known."""
+
+    error_meaning = "relative error of every h_k and H(k), not of their differences,"
 
     chain: Chain = field(repr=False)
     bits_per_token: Numbers

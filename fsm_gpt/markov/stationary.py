@@ -5,8 +5,9 @@ closed class, positive there and zero elsewhere, and the mixtures of these (Norr
 theorem 1.7.7). So with several closed classes there is no such thing as *the* stationary
 distribution, and asking for it is an error.
 
-Each is computed by elimination without subtraction (:mod:`fsm_gpt.markov.elimination`)
-and comes with a proven bound on the relative error of every entry
+Each is computed without a subtraction, by elimination (:mod:`fsm_gpt.markov.elimination`)
+or, for large classes, by multilevel cycles (:mod:`fsm_gpt.markov.multilevel`), and comes
+with a proven bound on the relative error of every entry
 (:mod:`fsm_gpt.markov.certificate`). A residual pi P - pi would say nothing: it can be
 1e-16 where pi is wrong by a factor of two.
 
@@ -18,32 +19,21 @@ Numerical Solution of Markov Chains, section 2.3.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import InvalidArgument, NotDefined, NotUnique
-from fsm_gpt.markov.absorption import absorption
-from fsm_gpt.markov.algebra import dense_block, workable
-from fsm_gpt.markov.certificate import certify
-from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
-from fsm_gpt.markov.elimination import eliminate
-from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
-from fsm_gpt.rows import Numbers
+from fsm_gpt.errors import NotDefined, NotUnique
+from fsm_gpt.markov.classes import communicating_classes
+from fsm_gpt.markov.closed_class import Method, Progress, solve_class
+from fsm_gpt.result import UNCERTIFIED, Bounded, format_number, read_only
+from fsm_gpt.rows import Numbers, kind_of
 
-__all__ = [
-    "LimitingDistribution",
-    "StationaryDistribution",
-    "limiting_distribution",
-    "stationary_distribution",
-]
+__all__ = ["StationaryDistribution", "not_unique", "stationary_distribution"]
 
 Ids = npt.NDArray[np.int64]
 
@@ -88,6 +78,11 @@ class StationaryDistribution(Bounded):
         NotUnique
             The chain has several closed classes.
         """
+        if kind_of(self.pi) == "symbolic":
+            raise NotDefined(
+                "effective states: the probabilities hold symbols, which have no value. Put "
+                "numbers in for them first."
+            )
         pi = self.pi.astype(np.float64)
         positive = pi[pi > 0]
         return float(2.0 ** -(positive @ np.log2(positive)))
@@ -122,7 +117,14 @@ def not_unique(what: str, classes: Sequence[Ids]) -> NotUnique:
     )
 
 
-def stationary_distribution(chain: Chain, *, exact: bool = False) -> StationaryDistribution:
+def stationary_distribution(
+    chain: Chain,
+    *,
+    exact: bool = False,
+    method: Method = "auto",
+    accuracy: float = 1e-8,
+    progress: Progress | None = None,
+) -> StationaryDistribution:
     """The stationary distribution of each closed class.
 
     Parameters
@@ -131,11 +133,21 @@ def stationary_distribution(chain: Chain, *, exact: bool = False) -> StationaryD
         Any finite chain. Rationals and expressions are answered exactly.
     exact
         Take the binary values of float rows and answer in rationals.
+    method
+        "elimination" (up to a few thousand states), "multilevel" (millions), or the one
+        that suits the size of each class.
+    accuracy
+        The relative error of every entry that large classes should be proven to; cycles go
+        on until it is, or until nothing more can be gained.
+    progress
+        Called with the number of cycles and the largest relative change of an entry.
 
     Raises
     ------
     StateSpaceTooLarge
-        A closed class has more states than elimination serves.
+        A closed class has more states than exact elimination serves.
+    NotConverged
+        The entries of a large class do not settle.
 
     Examples
     --------
@@ -149,162 +161,16 @@ def stationary_distribution(chain: Chain, *, exact: bool = False) -> StationaryD
     """
     chain = chain.exact() if exact else chain
     structure = communicating_classes(chain)
-    classes, bounds = [], []
-    for states in structure.closed:
-        probabilities = _of_class(chain, states)
-        classes.append((states, read_only(probabilities)))
-        bounds.append(_bound(chain, states, probabilities))
-    failed = [reason for bound, reason in bounds if bound == UNCERTIFIED]
+    solved = [
+        solve_class(chain, states, method=method, accuracy=accuracy, progress=progress)
+        for states in structure.closed
+    ]
+    refused = [one.refused for one in solved if one.bound == UNCERTIFIED]
     return StationaryDistribution(
         chain=chain,
-        classes=tuple(classes),
+        classes=tuple((one.states, read_only(one.probabilities)) for one in solved),
         periods=structure.periods,
-        method="GTH elimination",
-        error_bound=UNCERTIFIED if failed else max(float(bound) for bound, _ in bounds),
-        uncertified_because=failed[0] if failed else "",
+        method="; ".join(dict.fromkeys(one.method for one in solved)),
+        error_bound=UNCERTIFIED if refused else max(float(one.bound) for one in solved),
+        uncertified_because=refused[0] if refused else "",
     )
-
-
-def _of_class(chain: Chain, states: Ids) -> Numbers:
-    """The stationary distribution of one closed class."""
-    if len(states) == 1:
-        return np.array([Fraction(1)]) if chain.dtype == object else np.ones(1)
-    P, back = workable(dense_block(chain, states))
-    x = eliminate(P).left_null_vector()
-    if x.dtype != object and not np.isfinite(x).all():
-        # The first state is too rare to measure the others by: let the heaviest lead.
-        order = np.argsort(-np.nan_to_num(x, posinf=np.inf), kind="stable")
-        x = np.empty_like(x)
-        x[order] = eliminate(P[np.ix_(order, order)]).left_null_vector()
-    return back(x / x.sum())
-
-
-def _bound(chain: Chain, states: Ids, probabilities: Numbers) -> tuple[Bound, str]:
-    if probabilities.dtype == object:
-        return 0.0, ""
-    edges = chain.raw_edges()
-    place = np.full(chain.n_states, -1, dtype=np.int64)
-    place[states] = np.arange(len(states))
-    inside = place[edges.source] >= 0
-    source, target = place[edges.source[inside]], place[edges.target[inside]]
-    probability = edges.probability[inside].astype(np.float64)
-    starts = np.searchsorted(source, np.arange(len(states) + 1)).tolist()
-    values = probability.tolist()
-    sums = np.array([math.fsum(values[a:b]) for a, b in pairwise(starts)])
-    return certify(source, target, probability, sums, probabilities)
-
-
-# ---- limits ----
-
-
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class LimitingDistribution(Bounded):
-    """Where the chain is after a long time, from a given start."""
-
-    error_meaning = "absolute error of every entry"
-
-    chain: Chain = field(repr=False)
-    probabilities: Numbers
-    """Shape (N,)."""
-    time_average: bool
-
-    def __str__(self) -> str:
-        what = "time average" if self.time_average else "limiting distribution"
-        order = np.argsort(-self.probabilities.astype(np.float64), kind="stable")
-        order = order[self.probabilities[order] != 0]
-        lines = [f"{what} ({self.method}; {self.error_sentence})"]
-        for state in order[:16]:
-            shown = format_number(self.probabilities[state])
-            lines.append(f"  {self.chain.label(int(state))}  {shown}")
-        if len(order) > 16:
-            lines.append(f"  ... and {len(order) - 16:,} more states")
-        return "\n".join(lines)
-
-
-def limiting_distribution(
-    chain: Chain, *, start: Any, time_average: bool = False, exact: bool = False
-) -> LimitingDistribution:
-    """The limit of the distribution of the state after n tokens.
-
-    It is the mixture of the stationary distributions of the closed classes, weighted by
-    the probability of ending in each.
-
-    Parameters
-    ----------
-    start
-        A state (id, label or token ids) or a distribution of shape (N,).
-    time_average
-        The share of time spent in each state instead, which exists where a periodic class
-        keeps the distribution itself from settling.
-
-    Raises
-    ------
-    NotDefined
-        A periodic class is reached and no time average was asked for.
-
-    Examples
-    --------
-    >>> flip = Chain.from_matrix([[0, 1], [1, 0]])
-    >>> limiting_distribution(flip, start=0, time_average=True).probabilities
-    array([0.5, 0.5])
-    """
-    chain = chain.exact() if exact else chain
-    structure = communicating_classes(chain)
-    weights, weight_error = class_weights(chain, structure, start)
-    reached = [k for k, weight in enumerate(weights) if weight != 0]
-    if not time_average:
-        for k in reached:
-            if structure.periods[k] > 1:
-                raise NotDefined(
-                    f"limiting distribution: from this start the chain can end in a closed class "
-                    f"of period {structure.periods[k]}, where the distribution goes round for ever "
-                    f"and has no limit. Pass time_average=True for the share of time spent in "
-                    f"each state."
-                )
-    parts = stationary_distribution(chain)
-    mixture = (weights[:, None] * parts.dense()).sum(axis=0)
-    unsure = UNCERTIFIED in (parts.error_bound, weight_error)
-    bound: Bound = UNCERTIFIED if unsure else float(parts.error_bound) + float(weight_error)
-    return LimitingDistribution(
-        chain=chain,
-        probabilities=read_only(mixture),
-        time_average=time_average,
-        method=f"{parts.method}, mixed by hitting probabilities",
-        error_bound=bound,
-        uncertified_because="" if bound != UNCERTIFIED else parts.uncertified_because,
-    )
-
-
-def start_distribution(chain: Chain, start: Any) -> Numbers:
-    """A distribution over states from a state's id, label or token ids, or from itself."""
-    shape = np.shape(start) if not isinstance(start, str) else ()
-    kind = object if chain.dtype == object else np.float64
-    if shape == (chain.n_states,) and not _names_a_state(chain, start):
-        given = np.asarray(start, dtype=kind)
-        if (given < 0).any() or not abs(float(given.sum()) - 1) <= 1e-12:
-            raise InvalidArgument(
-                f"start: a distribution over {chain.n_states} states has entries of 0 or more "
-                f"that sum to one; these sum to {given.sum()}."
-            )
-        return given
-    point = np.zeros(chain.n_states, dtype=kind)
-    point[chain.state(start)] = 1
-    return point
-
-
-def _names_a_state(chain: Chain, start: Any) -> bool:
-    """Whether a sequence as long as there are states is a context of whole token ids."""
-    return len(start) == chain.context and np.asarray(start).dtype.kind in "iu"
-
-
-def class_weights(
-    chain: Chain, structure: CommunicatingClasses, start: Any
-) -> tuple[Numbers, Bound]:
-    """The probability of ending in each closed class, and a bound on its absolute error."""
-    begin = start_distribution(chain, start)
-    weights = np.array([begin[states].sum() for states in structure.closed], dtype=begin.dtype)
-    outside = structure.transient
-    if not len(outside) or not (begin[outside] != 0).any():
-        return weights, 0.0 if begin.dtype == object else len(begin) * 2.0**-53
-    ends = absorption(chain)
-    return weights + begin[outside] @ ends.probabilities, ends.error_bound

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov import stationary_distribution
-from fsm_gpt.markov.certificate import EDGE_LIMIT, certify
+from fsm_gpt.markov.certificate import certify
 from fsm_gpt.result import UNCERTIFIED
 from tests.families import HARD, hard_rows
 
@@ -74,14 +74,10 @@ def test_a_wrong_vector_with_a_tiny_residual_is_not_certified():
     assert bound == UNCERTIFIED or bound > 0.4
 
 
-def test_refuses_zeros_and_too_many_transitions():
+def test_refuses_zeros():
     source = np.array([0, 1])
     bound, reason = certify(source, 1 - source, np.ones(2), np.ones(2), np.array([1.0, 0.0]))
     assert (bound, reason) == (UNCERTIFIED, "an entry underflows to zero")
-    many = np.zeros(EDGE_LIMIT + 1, dtype=int)
-    bound, reason = certify(many, many, np.ones(len(many)), np.ones(2), np.full(2, 0.5))
-    assert bound == UNCERTIFIED
-    assert f"{EDGE_LIMIT:,}" in reason
 
 
 def test_a_vector_that_does_not_sum_to_one_is_charged_for_it():

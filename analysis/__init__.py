@@ -1,0 +1,14 @@
+"""Studies: each asks one question of a GPT's chain and makes tables and figures of the answer.
+
+They are run from a clone, ``python -m analysis.NAME``, and are no part of the installed
+package, which does not import them. A study holds no mathematics: it asks ``fsm_gpt``, once or
+over many seeds, steps or decoding rules, and lays the answers out. ``README.md`` beside this
+file lists them.
+"""
+
+from __future__ import annotations
+
+__all__ = ["STUDIES"]
+
+#: Every study, in the order in which they are best read.
+STUDIES = ("article", "stationary", "structure", "entropy_rate", "capacity")

@@ -1,0 +1,85 @@
+"""What a person sees while it works (stderr) and what comes of it (stdout)."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from fsm_gpt.cli.interrupts import check
+
+__all__ = ["SCHEMA", "command_line", "json_option", "progress", "say", "show_json"]
+
+#: The version of the JSON documents; it changes when a key changes its meaning or goes.
+SCHEMA = 1
+
+#: Seconds between two lines of progress where stderr is no terminal.
+QUIET_SECONDS = 5.0
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document instead of text."
+)
+
+
+def say(message: str) -> None:
+    """A line on stderr."""
+    check()
+    click.echo(message, err=True)
+
+
+def show_json(document: dict[str, Any]) -> None:
+    """The one JSON document on stdout."""
+    click.echo(json.dumps({"schema": SCHEMA, **document}, indent=2, allow_nan=False))
+
+
+def command_line() -> str:
+    """The command as it was typed, for the provenance of what it makes."""
+    return shlex.join(["fsm-gpt", *sys.argv[1:]])
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """A bar on stderr, or a line now and then where stderr is no terminal.
+
+    Yields a function that takes how many are done, of how many, and what else to say.
+    """
+    if not sys.stderr.isatty():
+        say(f"{what} ...")
+        yield _now_and_then(what)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[more]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None, more="")
+
+        def report(done: int, total: int, more: str) -> None:
+            check()
+            bar.update(task, completed=done, total=total, more=more)
+
+        yield report
+
+
+def _now_and_then(what: str) -> Callable[[int, int, str], None]:
+    last = time.monotonic()
+
+    def report(done: int, total: int, more: str) -> None:
+        nonlocal last
+        check()
+        if time.monotonic() - last >= QUIET_SECONDS:
+            last = time.monotonic()
+            say(f"{what}: {done:,} of {total:,} {more}".rstrip())
+
+    return report

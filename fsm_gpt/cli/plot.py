@@ -1,0 +1,92 @@
+"""``fsm-gpt plot``: one picture of a chain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fsm_gpt.cli.console import json_option, show_json
+from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
+from fsm_gpt.cli.inputs import chain_options, output_option, read_chain, ready_to_write
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from fsm_gpt.chain import Chain
+    from fsm_gpt.decoding import Rule
+
+__all__ = ["plot"]
+
+KINDS = ("graph", "table", "spectrum", "memory")
+
+
+@click.command(
+    cls=DecodingCommand,
+    short_help="One picture of a chain.",
+    epilog="\b\nExample:\n  fsm-gpt plot chain.safetensors --greedy --output graph.svg",
+)
+@click.argument("chain_or_checkpoint")
+@click.option(
+    "--kind", type=click.Choice(KINDS), default="graph", show_default=True, help="What to draw."
+)
+@chain_options
+@decoding_options
+@click.option("--dark", is_flag=True, help="Light lines on a dark ground.")
+@output_option("chain.png", "the picture, a .png or .svg file")
+@json_option
+def plot(
+    chain_or_checkpoint: str,
+    kind: str,
+    vocabulary: str | None,
+    short_contexts: bool,
+    truncate_to: int | None,
+    decoding: tuple[Rule, ...],
+    dark: bool,
+    output: str,
+    as_json: bool,
+) -> None:
+    """Draw a chain: its state graph, the table of its rows, its spectrum, or its memory.
+
+    CHAIN_OR_CHECKPOINT is a file of fsm-gpt extract or train, or nanoGPT's ckpt.pt.
+    """
+    if Path(output).suffix.lower() not in (".png", ".svg"):
+        raise click.UsageError(
+            f"--output {output!r} ends neither in .png nor in .svg, and its ending decides "
+            f"what is written.",
+            click.get_current_context(),
+        )
+    ready_to_write(output, chain_or_checkpoint, vocabulary)
+    chain = read_chain(
+        chain_or_checkpoint,
+        vocabulary=vocabulary,
+        short_contexts=short_contexts,
+        truncate_to=truncate_to,
+        decoding=decoding,
+    )
+    draw(chain, kind, output, dark=dark)
+    if as_json:
+        show_json({"kind": kind, "file": output})
+    else:
+        click.echo(f"picture: {output}")
+
+
+def draw(chain: Chain, kind: str, output: str, *, dark: bool) -> None:
+    """Draw one picture into a file."""
+    from fsm_gpt.report import (
+        context_table,
+        memory_plot,
+        save_figure,
+        spectrum_plot,
+        state_graph,
+    )
+
+    drawings: dict[str, Callable[..., Axes]] = {
+        "graph": state_graph,
+        "table": context_table,
+        "spectrum": spectrum_plot,
+        "memory": memory_plot,
+    }
+    save_figure(drawings[kind](chain, dark=dark), output)

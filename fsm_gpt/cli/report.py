@@ -1,0 +1,71 @@
+"""``fsm-gpt report``: one HTML page about a checkpoint or a chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from fsm_gpt.cli.console import command_line, json_option, say
+from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
+from fsm_gpt.cli.inputs import (
+    chain_options,
+    check_text,
+    output_option,
+    read_chain,
+    read_text,
+    ready_to_write,
+)
+from fsm_gpt.cli.show import show_facts, write_report
+
+if TYPE_CHECKING:
+    from fsm_gpt.decoding import Rule
+
+__all__ = ["report"]
+
+
+@click.command(
+    cls=DecodingCommand,
+    short_help="One HTML page about a chain.",
+    epilog="\b\nExample:\n  fsm-gpt report ckpt.pt --text input.txt --vocabulary meta.pkl",
+)
+@click.argument("checkpoint_or_chain")
+@click.option("--text", metavar="TEXT_OR_FILE", help="What it was trained on, to compare with.")
+@chain_options
+@decoding_options
+@click.option("--title", help="The heading of the page.")
+@output_option("report.html", "the report")
+@json_option
+def report(
+    checkpoint_or_chain: str,
+    text: str | None,
+    vocabulary: str | None,
+    short_contexts: bool,
+    truncate_to: int | None,
+    decoding: tuple[Rule, ...],
+    title: str | None,
+    output: str,
+    as_json: bool,
+) -> None:
+    """Analyse a checkpoint or a chain and write one self-contained HTML page.
+
+    CHECKPOINT_OR_CHAIN is nanoGPT's ckpt.pt, or a file of fsm-gpt train or extract.
+    Decoding options apply in the order in which they are typed.
+    """
+    ready_to_write(output, checkpoint_or_chain, text, vocabulary)
+    words = None if text is None else read_text(text)
+    chain = read_chain(
+        checkpoint_or_chain,
+        vocabulary=vocabulary,
+        short_contexts=short_contexts,
+        truncate_to=truncate_to,
+        decoding=decoding,
+    )
+    if words is not None:
+        check_text(words, chain)
+    say("analysing and drawing ...")
+    from fsm_gpt.report.facts import gather
+
+    facts = gather(chain, text=words, provenance={"command": command_line()})
+    write_report(facts, output, title=title)
+    show_facts(facts, as_json=as_json, report=output)

@@ -1,0 +1,273 @@
+"""Reading a chain from a file that a stranger may have written.
+
+Every problem is raised without the path; :func:`load` adds it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load as tensors_of
+
+from fsm_gpt.chain import Chain
+from fsm_gpt.decoding import Rule, TopK
+from fsm_gpt.errors import FileProblem, FsmGptError, InvalidArgument
+from fsm_gpt.files import Pathlike, read_limited, shown
+from fsm_gpt.io.format import KEY, LONGEST_NUMBER, PARAMETER, RULES, VERSION, Tensors, digest
+from fsm_gpt.result import read_only
+from fsm_gpt.rows import Numbers, objects
+from fsm_gpt.space import ContextSpace, NamedStates, SomeContexts, States, Vocabulary
+
+__all__ = ["is_chain_file", "load"]
+
+#: Larger files and headers are refused; the header's limit is that of safetensors.
+LARGEST_FILE, LARGEST_HEADER = 2**33, 100_000_000
+#: A context cannot be longer than this, however small the vocabulary.
+LONGEST_CONTEXT = 100_000
+
+
+def load(path: Pathlike) -> Chain:
+    """Read a chain that :func:`save` wrote.
+
+    The file is checked as if a stranger had written it, and nothing in it is executed.
+
+    Raises
+    ------
+    FileProblem
+        It cannot be read, or does not hold a chain.
+
+    >>> load("no-such-chain.safetensors")
+    Traceback (most recent call last):
+    ...
+    fsm_gpt.errors.FileProblem: no-such-chain.safetensors: cannot read it, there is no such file.
+    Check the name and the folder.
+    """
+    data = read_limited(path, LARGEST_FILE)
+    try:
+        tensors, header = _open(data)
+        _check_header(header, tensors)
+        return _chain_of(header, tensors)
+    except FsmGptError as error:
+        raise FileProblem(
+            f"{shown(path)}: it holds no chain that can be used. {_capital(str(error))}"
+        ) from None
+
+
+def is_chain_file(path: Pathlike) -> bool:
+    """Whether a file says that it holds a chain; nothing is said of whether it is whole.
+
+    >>> is_chain_file("no-such-chain.safetensors")
+    False
+    """
+    try:
+        if not os.path.isfile(path):
+            return False
+        with open(path, "rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header: Any = json.loads(file.read(size)) if size <= LARGEST_HEADER else None
+        return KEY in header["__metadata__"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def _open(data: bytes) -> tuple[Tensors, dict[str, Any]]:
+    """The tensors of a safetensors file, and what it says of the chain."""
+    try:
+        tensors = tensors_of(data)
+        size = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + size]).get("__metadata__", {})
+    except (SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
+        if data.startswith((b"PK\x03\x04", b"\x80")):
+            raise FileProblem(
+                "it is a zip archive or a pickle, as PyTorch writes checkpoints. "
+                "load_model() reads those; extract() makes the chain."
+            ) from None
+        raise FileProblem(
+            f"it is no whole safetensors file of {len(data):,} bytes ({error}). It may be cut "
+            f"short or of another kind; save the chain again with save()."
+        ) from None
+    if KEY not in metadata:
+        raise FileProblem(
+            f"it is a safetensors file without the entry {KEY!r} that describes a chain. "
+            f"Chains are written by save(); load_model() reads models."
+        )
+    header = _json(metadata[KEY], "the header")
+    _require(isinstance(header, dict), "the header is not a JSON object")
+    return tensors, header
+
+
+def _check_header(header: dict[str, Any], tensors: Tensors) -> None:
+    if header.get("version") != VERSION:
+        raise FileProblem(
+            f"it has format version {str(header.get('version'))[:20]!r}, and this program reads "
+            f"version {VERSION}. A newer fsm_gpt may read it."
+        )
+    if header.pop("sha256", None) != digest(header, tensors):
+        raise FileProblem(
+            "its bytes do not match the checksum in its header. The file is damaged; get it "
+            "again, or save the chain anew with save()."
+        )
+
+
+def _chain_of(header: dict[str, Any], tensors: Tensors) -> Chain:
+    vocabulary = _vocabulary(header.get("vocabulary"))
+    states = _states(header.get("states"), vocabulary, tensors)
+    notes, provenance = header.get("notes"), header.get("provenance")
+    decoding = header.get("decoding")
+    _require(_texts(notes), "the notes are not a list of texts")
+    _require(
+        isinstance(provenance, dict) and _texts(list(provenance.values())),
+        "the provenance does not map texts to texts",
+    )
+    _require(isinstance(decoding, list), "the decoding rules are not a list")
+    windows = header.get("storage") == "windows"
+    _require(windows or header.get("storage") == "edges", "its storage is not windows or edges")
+    rational = header.get("kind") == "rational"
+    _require(rational or header.get("kind") == "float", "its kind is not float or rational")
+    said: dict[str, Any] = {"notes": notes, "provenance": provenance}
+    if windows:
+        _require(isinstance(states, ContextSpace), "windows need a space of contexts")
+        assert isinstance(states, ContextSpace)
+        _require(states.shortest == states.length, "windows have one length")
+        rows = _numbers("rows", (states.size, len(vocabulary)), tensors, rational=rational)
+        chain = Chain(rows, vocabulary=vocabulary, context=states.length, **said)
+    else:
+        source, token, target = (_ids(name, tensors) for name in ("source", "token", "target"))
+        numbers = _numbers("probability", source.shape, tensors, rational=rational)
+        _require(_size(states) <= len(numbers), "it has fewer transitions than states")
+        chain = Chain.from_edges(
+            source, token, target, numbers, vocabulary=vocabulary, states=states, **said
+        )
+    tied = np.unique(_ids("tied", tensors))
+    _require(((0 <= tied) & (tied < chain.n_states)).all(), "a tied state is out of range")
+    rules = tuple(_rule(item) for item in decoding or [])
+    return chain._with(decoding=rules, tied=read_only(tied))
+
+
+def _size(states: States) -> int:
+    return states.size if isinstance(states, ContextSpace) else len(states)
+
+
+def _vocabulary(tokens: Any) -> Vocabulary:
+    _require(_texts(tokens), "the vocabulary is not a list of texts")
+    return Vocabulary(tuple(tokens))
+
+
+def _states(header: Any, vocabulary: Vocabulary, tensors: Tensors) -> States:
+    _require(isinstance(header, dict), "its states are not described")
+    own = header.get("vocabulary")
+    named = vocabulary if own is None else _vocabulary(own)
+    match header.get("type"):
+        case "all contexts":
+            length, shortest = header.get("length"), header.get("shortest")
+            longest = 64 if len(named) > 1 else LONGEST_CONTEXT
+            _require(
+                type(length) is int
+                and type(shortest) is int
+                and 1 <= shortest <= length <= longest,
+                f"contexts of {shortest!r} to {length!r} tokens are not possible",
+            )
+            return ContextSpace(named, length, shortest)
+        case "some contexts":
+            table = _tensor("contexts", tensors)
+            _require(table.dtype == np.int64 and table.ndim == 2, "contexts are not a table of ids")
+            _require(table.size > 0, "its contexts are empty")
+            _require(
+                -1 <= table.min() and table.max() < len(named), "a context has a foreign token"
+            )
+            return SomeContexts(named, read_only(table))
+        case "names":
+            names = _json(_text("names", tensors), "the list of state names")
+            _require(_texts(names), "the states' names are not a list of texts")
+            return NamedStates(tuple(names))
+    raise _wrong(f"states of type {header.get('type')!r} are unknown")
+
+
+def _rule(item: Any) -> Rule:
+    known = isinstance(item, list) and item and isinstance(item[0], str) and item[0] in RULES
+    _require(known, f"the decoding rule {str(item)[:80]!r} is unknown")
+    rule, values = RULES[item[0]], item[1:]
+    _require(len(values) == (rule in PARAMETER), f"rule {item[0]} has {len(values)} parameters")
+    if not values:
+        return rule()  # type: ignore[no-any-return]
+    (value,) = values
+    _require(
+        type(value) is int or (rule is not TopK and type(value) in (float, str)),
+        f"rule {item[0]} has the parameter {str(value)[:80]!r}",
+    )
+    try:
+        return rule(_rational(value) if isinstance(value, str) else value)  # type: ignore[no-any-return]
+    except InvalidArgument as error:
+        raise _wrong(str(error).rstrip(".")) from None
+
+
+def _numbers(name: str, shape: tuple[int, ...], tensors: Tensors, *, rational: bool) -> Numbers:
+    if not rational:
+        numbers = _tensor(name, tensors)
+        _require(numbers.dtype in (np.float64, np.float32), f"{name} holds {numbers.dtype}")
+        _require(numbers.shape == shape, f"{name} has the shape {numbers.shape}, not {shape}")
+        return numbers
+    lines = _text("rationals", tensors).split("\n")
+    n = math.prod(shape)
+    _require(len(lines) == n, f"it has {len(lines)} rationals where {n} are needed")
+    return objects(map(_rational, lines), shape)
+
+
+def _rational(line: str) -> Fraction:
+    try:
+        _require(len(line) <= 2 * LONGEST_NUMBER, "a rational has too many digits")
+        numerator, denominator = line.split("/")
+        return Fraction(int(numerator, 16), int(denominator, 16))
+    except (ValueError, ZeroDivisionError):
+        raise _wrong(f"{line[:40]!r} is no rational number") from None
+
+
+def _ids(name: str, tensors: Tensors) -> npt.NDArray[np.int64]:
+    tensor = _tensor(name, tensors)
+    _require(tensor.dtype == np.int64 and tensor.ndim == 1, f"{name} is not a list of ids")
+    return tensor
+
+
+def _text(name: str, tensors: Tensors) -> str:
+    tensor = _tensor(name, tensors)
+    _require(tensor.dtype == np.uint8 and tensor.ndim == 1, f"{name} is not text")
+    try:
+        return tensor.tobytes().decode("ascii")
+    except UnicodeDecodeError:
+        raise _wrong(f"{name} is not text") from None
+
+
+def _tensor(name: str, tensors: Tensors) -> npt.NDArray[Any]:
+    _require(name in tensors, f"the tensor {name!r} is missing")
+    return tensors[name]
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise _wrong(f"{what} is not JSON") from None
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _require(condition: Any, what: str) -> None:
+    if not condition:
+        raise _wrong(what)
+
+
+def _wrong(what: str) -> FileProblem:
+    return FileProblem(f"{what}. The file is damaged or was not written by save().")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,127 @@
+"""Writing a chain to a file."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import save as bytes_of
+
+from fsm_gpt.chain import Chain
+from fsm_gpt.decoding import Rule
+from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.files import Pathlike, atomic_write
+from fsm_gpt.io.format import KEY, LONGEST_NUMBER, PARAMETER, RULES, VERSION, Tensors, digest
+from fsm_gpt.rows import Numbers
+from fsm_gpt.space import ContextSpace, NamedStates, SomeContexts, States, Vocabulary
+
+__all__ = ["save"]
+
+
+def save(chain: Chain, path: Pathlike) -> None:
+    """Write a chain to a file, whole or not at all.
+
+    Everything is kept, every float to its last bit: states, vocabulary, decoding rules,
+    ties, notes and provenance.
+
+    Raises
+    ------
+    FileProblem
+        The file cannot be written.
+    InvalidArgument
+        The chain holds symbols, or states or a rule of a foreign type.
+
+    >>> import tempfile
+    >>> from fsm_gpt.io import load
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Chain([[0.5, 0.5], [0.25, 0.75]]), folder + "/chain.safetensors")
+    ...     load(folder + "/chain.safetensors")
+    Chain: 2 states (every window of 1 token over 2), 4 transitions
+    """
+    if chain.kind == "symbolic":
+        raise InvalidArgument(
+            "save: the rows hold symbols, and reading expressions back from a file would mean "
+            "running code from it. Put numbers in for the symbols, or keep the Python "
+            "code that makes the chain."
+        )
+    tensors: Tensors = {"tied": chain.tied}
+    header = {
+        "version": VERSION,
+        "kind": chain.kind,
+        "storage": "windows" if chain.is_window else "edges",
+        "vocabulary": list(chain.vocabulary),
+        "states": _states_header(chain.states, chain.vocabulary, tensors),
+        "decoding": [_rule_header(rule) for rule in chain.decoding],
+        "notes": list(chain.notes),
+        "provenance": dict(chain.provenance),
+    }
+    edges = chain.raw_edges()
+    numbers = chain.next_token if chain.is_window else edges.probability
+    if not chain.is_window:
+        tensors |= {"source": edges.source, "token": edges.token, "target": edges.target}
+    if chain.kind == "rational":
+        tensors["rationals"] = _rationals_to_bytes(numbers)
+    else:
+        tensors["rows" if chain.is_window else "probability"] = numbers
+    if json.loads(json.dumps(header, allow_nan=False)) != header:
+        raise InvalidArgument(
+            "save: a name, note or provenance entry of this chain is not text that survives "
+            "a file (half a surrogate pair, or no string at all). Write it as plain text."
+        )
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    header["sha256"] = digest(header, tensors)
+    content = bytes_of(tensors, metadata={KEY: json.dumps(header, sort_keys=True)})
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+def _states_header(states: States, vocabulary: Vocabulary, tensors: Tensors) -> dict[str, Any]:
+    if isinstance(states, NamedStates):
+        names = json.dumps(list(states.names)).encode("ascii")
+        tensors["names"] = np.frombuffer(names, dtype=np.uint8)
+        return {"type": "names"}
+    if not isinstance(states, (ContextSpace, SomeContexts)):
+        raise InvalidArgument(
+            f"save: states of type {type(states).__name__} cannot be written. "
+            f"Use contexts or names."
+        )
+    own = None if states.vocabulary == vocabulary else list(states.vocabulary)
+    if isinstance(states, ContextSpace):
+        lengths = {"length": states.length, "shortest": states.shortest}
+        return {"type": "all contexts", "vocabulary": own, **lengths}
+    tensors["contexts"] = states.table
+    return {"type": "some contexts", "vocabulary": own}
+
+
+def _rule_header(rule: Rule) -> list[Any]:
+    if type(rule).__name__ not in RULES or type(rule) is not RULES[type(rule).__name__]:
+        raise InvalidArgument(
+            f"save: the decoding rule {rule} is none of {', '.join(RULES)}, and a file "
+            f"cannot name it. Save the undecoded chain and apply the rule after loading."
+        )
+    if type(rule) not in PARAMETER:
+        return [type(rule).__name__]
+    value = getattr(rule, PARAMETER[type(rule)])
+    if isinstance(value, (int, np.integer)):
+        value = int(value)
+    else:
+        value = _hexadecimal(value) if isinstance(value, Fraction) else float(value)
+    return [type(rule).__name__, value]
+
+
+def _rationals_to_bytes(numbers: Numbers) -> npt.NDArray[np.uint8]:
+    lines = [_hexadecimal(p) for p in numbers.flat]
+    if max(len(line) for line in lines) > 2 * LONGEST_NUMBER:
+        raise InvalidArgument(
+            f"save: a probability has a numerator or denominator of more than "
+            f"{LONGEST_NUMBER:,} hexadecimal digits. Save chain.floats() instead."
+        )
+    return np.frombuffer("\n".join(lines).encode("ascii"), dtype=np.uint8)
+
+
+def _hexadecimal(value: Fraction) -> str:
+    """In decimal, Python writes no number of more than 4,300 digits."""
+    return f"{value.numerator:x}/{value.denominator:x}"

@@ -1,0 +1,148 @@
+"""The stationary distribution of one closed class: which method, and its proof."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fsm_gpt.chain import Chain
+from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.markov.algebra import dense_block, workable
+from fsm_gpt.markov.certificate import certify
+from fsm_gpt.markov.elimination import eliminate
+from fsm_gpt.result import UNCERTIFIED, Bound
+from fsm_gpt.rows import Numbers
+
+__all__ = ["ELIMINATION_LIMIT", "Method", "Progress", "Solved", "solve_class"]
+
+Ids = npt.NDArray[np.int64]
+Method: TypeAlias = Literal["auto", "elimination", "multilevel"]
+Progress: TypeAlias = Callable[[int, float], None]
+
+#: Up to so many states elimination is at least as fast as loading the compiled cycles.
+ELIMINATION_LIMIT = 1500
+
+
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """One closed class, its distribution, and what is known of its error."""
+
+    states: Ids
+    probabilities: Numbers
+    method: str
+    bound: Bound
+    refused: str = ""
+    """Why there is no bound."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Transitions:
+    """The transitions of a closed class, its states numbered from 0, as given and sorted."""
+
+    source: Ids
+    target: Ids
+    probability: Numbers
+    sums: Numbers
+
+    @classmethod
+    def of(cls, chain: Chain, states: Ids) -> _Transitions:
+        edges = chain.raw_edges()
+        source, target, probability = edges.source, edges.target, edges.probability
+        if len(states) < chain.n_states:
+            place = np.full(chain.n_states, -1, dtype=np.int64)
+            place[states] = np.arange(len(states))
+            inside = place[source] >= 0
+            source, target = place[source[inside]], place[target[inside]]
+            probability = probability[inside]
+        probability = probability.astype(np.float64, copy=False)
+        sums = np.bincount(source, weights=probability, minlength=len(states))
+        return cls(source, target, probability, sums)
+
+    def certify(self, x: Numbers) -> tuple[Bound, str]:
+        """A proven bound on the relative error of every entry of x."""
+        return certify(self.source, self.target, self.probability, self.sums, x)
+
+
+def solve_class(
+    chain: Chain,
+    states: Ids,
+    *,
+    method: Method = "auto",
+    accuracy: float = 1e-8,
+    progress: Progress | None = None,
+) -> Solved:
+    """The stationary distribution of a closed class; see ``stationary_distribution``."""
+    if method not in ("auto", "elimination", "multilevel"):
+        raise InvalidArgument(
+            f"stationary distribution: method {method!r} is none of 'auto', 'elimination' and "
+            f"'multilevel'."
+        )
+    if len(states) == 1:
+        one = np.array([Fraction(1)]) if chain.dtype == object else np.ones(1)
+        return Solved(states, one, "GTH elimination", 0.0)
+    if chain.dtype == object:
+        return Solved(states, _by_elimination(chain, states), "GTH elimination", 0.0)
+    transitions = _Transitions.of(chain, states)
+    if method == "elimination" or (method == "auto" and len(states) <= ELIMINATION_LIMIT):
+        x = _by_elimination(chain, states)
+        return Solved(states, x, "GTH elimination", *transitions.certify(x))
+    return _by_cycles(chain, states, transitions, accuracy, progress)
+
+
+def _by_elimination(chain: Chain, states: Ids) -> Numbers:
+    P, back = workable(dense_block(chain, states))
+    x = eliminate(P).left_null_vector()
+    if x.dtype != object and not np.isfinite(x).all():
+        # The first state is too rare to measure the others by: let the heaviest lead.
+        order = np.argsort(-np.nan_to_num(x, posinf=np.inf), kind="stable")
+        x = np.empty_like(x)
+        x[order] = eliminate(P[np.ix_(order, order)]).left_null_vector()
+    return back(x / x.sum())
+
+
+def _by_cycles(
+    chain: Chain,
+    states: Ids,
+    transitions: _Transitions,
+    accuracy: float,
+    progress: Progress | None,
+) -> Solved:
+    """Multilevel cycles until the certificate proves what was asked, or nothing changes."""
+    from fsm_gpt.markov.multilevel import ClassRates, solve
+
+    off = transitions.source != transitions.target
+    source, target = transitions.source[off], transitions.target[off]
+    rates = ClassRates(
+        np.searchsorted(source, np.arange(len(states) + 1)).astype(np.int64),
+        target.astype(np.int32),
+        transitions.probability[off] / transitions.sums[source],
+        window=_whole_window(chain, states),
+    )
+    proofs: list[tuple[Bound, str]] = []
+
+    def enough(x: Numbers) -> bool:
+        proofs.append(transitions.certify(x))
+        bound = proofs[-1][0]
+        return bound != UNCERTIFIED and float(bound) <= accuracy
+
+    found = solve(rates, enough=enough, progress=progress)
+    bound, refused = proofs[-1]
+    method = (
+        f"multilevel aggregation, {found.count} cycles on {len(found.levels)} levels, last change "
+        f"{found.changes[-1]:.0e}"
+    )
+    return Solved(states, found.x, method, bound, refused)
+
+
+def _whole_window(chain: Chain, states: Ids) -> Numbers | None:
+    """The rows of a window chain, divided by their sums, if all its states are in the class."""
+    if not chain.is_window or len(states) < chain.n_states:
+        return None
+    rows = chain.next_token.astype(np.float64, copy=False)
+    sums = rows.sum(axis=1, keepdims=True)
+    return rows if bool((sums == 1).all()) else np.asarray(rows / sums)

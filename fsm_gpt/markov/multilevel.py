@@ -1,0 +1,249 @@
+"""Stationary distributions of large classes: multilevel aggregation without subtraction.
+
+*Aggregation.* Put states in groups I, J, ... and let x > 0 be a guess. The coarse chain
+moves from I to J with probability sum_{i in I, j in J} x(i) P[i, j] / sum_{i in I} x(i). If
+X is its stationary distribution, x(i) is multiplied by X(I) / sum_{i' in I} x(i'): mass is
+right between groups, and two sweeps of damped Jacobi before and after, which only add,
+multiply and divide, set it right within them. The coarse chain is solved the same way, down
+to a few hundred states, where elimination without subtraction ends the recursion. Nothing
+is subtracted anywhere, so each entry keeps its own relative accuracy.
+
+Two hierarchies take turns in a cycle:
+
+- *Backoff*, for window chains whose every state is in the class: contexts that agree in all
+  but the oldest token are one group. The coarse chain is again a window chain, with one
+  token of context less, and x' [r] * P'[r, t] prolongs its solution by a step of the chain.
+- *Strength*, for any chain: each state joins its most probable other successor, strongest
+  first, two by two. Pairs, rather than larger groups, keep the number of cycles small: on a
+  chain that emits its oldest token again, groups of up to four take over a hundred cycles
+  to do what pairs do in thirty. Groups are formed anew in cycles 1, 3 and 6.
+
+*When to stop.* A small residual says little. Cycles go on until no entry changes by more
+than rounding or until the certificate of :mod:`fsm_gpt.markov.certificate` proves what was
+asked for.
+
+References
+----------
+Horton & Leutenegger (1994), SIGMETRICS '94, 191-200 (the multilevel method). De Sterck,
+Manteuffel, McCormick, Nguyen & Ruge (2008), SIAM J. Sci. Comput. 30, 2235-2262. Stewart
+(1994), Introduction to the Numerical Solution of Markov Chains, chapter 6. Katz (1987), IEEE
+Trans. ASSP 35, 400-401 (backing off to shorter contexts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from fsm_gpt.errors import NotConverged
+from fsm_gpt.kernels import aggregation as loops
+from fsm_gpt.markov.elimination import eliminate
+
+__all__ = ["ClassRates", "Cycles", "solve"]
+
+Ids = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int32]
+Floats = npt.NDArray[np.float64]
+
+#: Chains of at most this many states are solved by elimination.
+BOTTOM = 256
+
+#: Cycles in which groups are formed anew.
+_REGROUP = (1, 3, 6)
+
+#: Changes of an entry that are rounding: always, and once they no longer halve.
+_ROUNDING, _NEARLY = 5e-15, 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class ClassRates:
+    """The transitions between different states of one closed class, by source."""
+
+    start: Ids
+    target: Places
+    rate: Floats
+    #: The rows of a window chain whose states are all in the class, divided by their sums.
+    window: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Cycles:
+    """What the solver found, and what it did."""
+
+    x: Floats
+    count: int
+    #: The number of states on each level of the strength hierarchy.
+    levels: tuple[int, ...]
+    #: The largest relative change of an entry in each cycle.
+    changes: tuple[float, ...]
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last cycle changed no entry by more than rounding does."""
+        return _settled(self.changes)
+
+
+def _settled(changes: Sequence[float]) -> bool:
+    if changes[-1] <= _ROUNDING:
+        return True
+    return len(changes) > 2 and changes[-1] <= _NEARLY and changes[-1] > max(changes[-3:-1]) / 2
+
+
+@dataclass(eq=False)
+class _Level:
+    """One chain of the strength hierarchy, and how its states are grouped."""
+
+    start: Ids
+    target: Places
+    rate: Floats
+    out: Floats
+    work: Floats
+    group: Places = field(default_factory=lambda: np.empty(0, np.int32))
+    slot: Places = field(default_factory=lambda: np.empty(0, np.int32))
+
+    @classmethod
+    def of(cls, start: Ids, target: Places, rate: Floats) -> _Level:
+        return cls(start, target, rate, loops.rates_out(start, rate), np.empty(len(start) - 1))
+
+    def smooth(self, x: Floats, sweeps: int) -> None:
+        loops.smooth(self.start, self.target, self.rate, self.out, x, self.work, sweeps)
+
+    def solve_dense(self) -> Floats:
+        x = eliminate(loops.to_dense(self.start, self.target, self.rate)).left_null_vector()
+        return np.asarray(x / x.sum())
+
+
+@dataclass(eq=False)
+class _Hierarchy:
+    """The strength hierarchy; level 0 is the chain itself."""
+
+    levels: list[_Level]
+    sweeps: int = 2
+    repeats: int = 1
+    """How often a coarse chain is cycled for each cycle of the finer one: 1 is a V, 2 a W."""
+
+    def cycle(self, x: Floats, *, regroup: bool, depth: int = 0) -> Floats:
+        """One cycle from this level down; x is changed in place or replaced."""
+        level = self.levels[depth]
+        if len(x) <= BOTTOM:
+            return level.solve_dense()
+        level.smooth(x, self.sweeps)
+        coarse, weight = self._coarsen(depth, x, regroup)
+        solved = weight.copy()
+        for repeat in range(self.repeats if depth else 1):
+            solved = self.cycle(solved, regroup=regroup and repeat == 0, depth=depth + 1)
+            if len(coarse.out) <= BOTTOM:
+                break
+        loops.correct(x, level.group, solved, weight)
+        level.smooth(x, self.sweeps)
+        return x
+
+    def _coarsen(self, depth: int, x: Floats, regroup: bool) -> tuple[_Level, Floats]:
+        """The next level with rates weighted by x, and the weight of each of its states."""
+        level = self.levels[depth]
+        if regroup or depth + 1 == len(self.levels):
+            best, strength = loops.strongest_target(level.start, level.target, level.rate)
+            order = loops.strongest_first(strength)
+            level.group, groups = loops.merge_pairs(best, order)
+            level.slot, start, target = loops.coarse_pattern(
+                level.start, level.target, level.group, groups
+            )
+            del self.levels[depth + 1 :]
+            self.levels.append(_Level.of(start, target, np.zeros(len(target))))
+        coarse = self.levels[depth + 1]
+        coarse.rate, weight = loops.add_rates(
+            level.start, level.rate, x, level.group, level.slot, coarse.start, len(coarse.target)
+        )
+        coarse.out = loops.rates_out(coarse.start, coarse.rate)
+        return coarse, weight
+
+
+def solve(
+    rates: ClassRates,
+    *,
+    enough: Callable[[Floats], bool],
+    most_cycles: int = 200,
+    progress: Callable[[int, float], None] | None = None,
+) -> Cycles:
+    """The stationary distribution of one closed class of more than one state.
+
+    Parameters
+    ----------
+    enough
+        Asked now and then whether a vector is good enough; true ends the cycles.
+    most_cycles
+        After so many the answer must have settled.
+    progress
+        Called with the number of cycles and the largest relative change of an entry.
+
+    Raises
+    ------
+    NotConverged
+        Entries still change, and the vector is not good enough.
+    """
+    n = len(rates.start) - 1
+    hierarchy = _Hierarchy([_Level.of(rates.start, rates.target, rates.rate)])
+    x = np.full(n, 1.0 / n)
+    changes: list[float] = []
+    ask_at = 1e-12
+    for count in range(1, most_cycles + 1):
+        before = x.copy()
+        if rates.window is not None:
+            x = _backoff(rates.window, x)
+        x = hierarchy.cycle(x, regroup=count in _REGROUP)
+        if not (np.isfinite(x).all() and (x > 0).all()):
+            raise NotConverged(
+                f"stationary distribution: in cycle {count} an entry of {n:,} left the range of "
+                f"floats (below 1e-308). Some states are too rare to be told from impossible ones; "
+                f"a decoding rule such as MinP(1e-12) removes what leads to them."
+            )
+        change = float(np.abs(x / before - 1).max())
+        changes.append(change)
+        if progress is not None:
+            progress(count, change)
+        settled = _settled(changes)
+        if settled or change < ask_at:
+            if enough(x) or settled:
+                break
+            ask_at = change / 30
+        _work_harder_if_slow(hierarchy, changes)
+    else:
+        if not enough(x):
+            raise NotConverged(
+                f"stationary distribution: after {most_cycles} cycles an entry of {n:,} still "
+                f"changes by {changes[-1]:.1e} of itself. The chain mixes too slowly for this "
+                f"method, as long one-dimensional walks do. Use exact=True up to a few hundred "
+                f"states, or a shorter context."
+            )
+    sizes = tuple(len(level.out) for level in hierarchy.levels)
+    return Cycles(x, len(changes), sizes, tuple(changes))
+
+
+def _work_harder_if_slow(hierarchy: _Hierarchy, changes: list[float]) -> None:
+    """From V-cycles to W-cycles, and to more sweeps, where ten cycles gained less than 30."""
+    if len(changes) % 15 or len(changes) < 30 or changes[-1] < changes[-11] / 30:
+        return
+    if hierarchy.repeats == 1:
+        hierarchy.repeats = 2
+    else:
+        hierarchy.sweeps = min(2 * hierarchy.sweeps, 16)
+
+
+def _backoff(rows: Floats, x: Floats) -> Floats:
+    """One backoff cycle on the windows with these rows, shape (V**L, V)."""
+    N, V = rows.shape
+    if N <= BOTTOM:
+        matrix = np.zeros((N, N))
+        states = np.arange(N)
+        for token in range(V):
+            matrix[states, states % (N // V) * V + token] = rows[:, token]
+        found = eliminate(matrix).left_null_vector()
+        return np.asarray(found / found.sum())
+    by_oldest = x.reshape(V, N // V)
+    shorter = np.einsum("ar,arv->rv", by_oldest, rows.reshape(V, N // V, V))
+    shorter /= shorter.sum(axis=1, keepdims=True)
+    solved = _backoff(shorter, by_oldest.sum(axis=0))
+    return np.asarray((solved[:, None] * shorter).ravel())

@@ -1,0 +1,232 @@
+"""A capacity report as plain text: for a terminal, Markdown, CSV, JSON and BibTeX."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import re
+from collections.abc import Callable, Sequence
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+from fsm_gpt import __version__
+from fsm_gpt.capacity import Capacity, NoCapacity
+from fsm_gpt.capacity.words import scale, size_in_words
+
+if TYPE_CHECKING:
+    from fsm_gpt.report.capacity_report import CapacityReport
+
+__all__ = ["COLUMNS", "FORMATS", "SUFFIXES", "row_cells"]
+
+#: Headings of the table for people; the first is text, the others are numbers.
+COLUMNS = ("model", "ids V", "rows", "context L", "bits", "bytes", "digits", "parameters", "scale")
+
+#: Fields of the table for programs, in order; a field is named as the result names it.
+FIELDS = (
+    *("name", "organisation", "year", "vocabulary", "embedding_rows", "context", "bits", "bytes"),
+    *("bits_with_padding", "log10_windows", "digits_of_windows", "digits_of_all_contexts"),
+    *("parameters", "parameters_as_stated", "bits_per_parameter", "cache_bytes", "grade"),
+    *("verified", "no_figure_because", "notes", "sources"),
+)
+
+
+def row_cells(row: Capacity | NoCapacity) -> tuple[str, ...]:
+    """A row for people: a cell for each of ``COLUMNS``, or the name and the reason."""
+    if isinstance(row, NoCapacity):
+        return row.name, row.reason
+    rows = "" if row.embedding_rows is None else f"{row.embedding_rows:,}"
+    return (
+        row.name,
+        f"{row.vocabulary:,}",
+        rows if row.padded_rows else "",
+        f"{row.context:,}",
+        row.bits_text,
+        row.bytes_text,
+        f"{row.digits_of_windows:,}",
+        row.parameters_as_stated.partition(" ")[0],
+        scale(row),
+    )
+
+
+def table(report: CapacityReport) -> str:
+    """Columns for a terminal."""
+    lines = [COLUMNS, *(row_cells(row) for row in report.rows)]
+    full = [cells for cells in lines if len(cells) == len(COLUMNS)]
+    widths = [max(len(cells[i]) for cells in full) for i in range(len(COLUMNS))]
+    widths[0] = max(len(cells[0]) for cells in lines)
+    out = []
+    for cells in lines:
+        if len(cells) == len(COLUMNS):
+            parts = [cells[0].ljust(widths[0])]
+            parts += [cell.rjust(w) for cell, w in zip(cells[1:-1], widths[1:-1], strict=True)]
+            out.append("  ".join([*parts, cells[-1]]).rstrip())
+        else:
+            out.append(f"{cells[0].ljust(widths[0])}  no figure: {cells[1]}")
+    out += ["", fill(report.meaning, width=100)]
+    out += ["V: ids that can be emitted. rows: rows of the embedding, where some are padding."]
+    out += ["digits: decimal digits of V^L. scale: the largest historic memory that is no larger."]
+    return "\n".join(out) + "\n"
+
+
+def markdown(report: CapacityReport) -> str:
+    """Tables that GitHub and Sphinx show."""
+    out = ["# Bits of state", "", _md(report.meaning), ""]
+    out += _md_table(COLUMNS, [_md_row(row) for row in report.rows], numbers=range(1, 8))
+    sourced = [
+        (row.name, row.verified, "; ".join(row.notes), "; ".join(row.sources))
+        for row in report.rows
+    ]
+    out += ["", "## Where the sizes are from", ""]
+    out += _md_table(("model", "how seen", "notes", "sources"), sourced)
+    out += ["", "## Key-value caches", ""]
+    out += ["Keys and values of a full context in 16-bit numbers, where the shape is known."]
+    out += ["They can be worked out anew from the window, so they are no state beyond it.", ""]
+    caches = [
+        (row.name, size_in_words(row.cache_bytes), row.cache_source)
+        for row in report.rows
+        if isinstance(row, Capacity) and row.cache_bytes is not None
+    ]
+    out += _md_table(("model", "bytes", "source of the shape"), caches, numbers=[1])
+    out += ["", "## Historic memories", ""]
+    memories = [(m.name, str(m.year), f"{m.bytes:,}", m.source) for m in report.memories]
+    out += _md_table(("memory", "year", "bytes", "source"), memories, numbers=[1, 2])
+    out += ["", "## What the article says", ""]
+    said = [(c.about, c.article, c.verdict, c.corrected) for c in report.claims]
+    out += _md_table(("about", "the article", "verdict", "computed"), said)
+    return "\n".join(out) + "\n"
+
+
+def _md_row(row: Capacity | NoCapacity) -> tuple[str, ...]:
+    cells = row_cells(row)
+    if len(cells) == len(COLUMNS):
+        return cells
+    return (cells[0], *[""] * (len(COLUMNS) - 2), f"no figure: {cells[1]}")
+
+
+def _md_table(
+    heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, numbers: Any = ()
+) -> list[str]:
+    rules = ["---:" if i in numbers else "---" for i in range(len(heads))]
+    lines = [heads, *rows]
+    cells = ["| " + " | ".join(_md(cell) for cell in line) + " |" for line in lines]
+    return [cells[0], "| " + " | ".join(rules) + " |", *cells[1:]]
+
+
+def _md(text: str) -> str:
+    """A text that Markdown leaves as it is."""
+    plain = html.escape(" ".join(text.split()), quote=False)
+    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", plain)
+
+
+def comma_separated(report: CapacityReport) -> str:
+    """One line for each model under a line of field names; the rows of RFC 4180."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\r\n")
+    writer.writerow(FIELDS)
+    for row in report.rows:
+        fields = row.to_dict()
+        fields["no_figure_because"] = row.reason if isinstance(row, NoCapacity) else ""
+        writer.writerow([_csv(fields.get(name)) for name in FIELDS])
+    return stream.getvalue()
+
+
+def _csv(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return "; ".join(value)
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def as_json(report: CapacityReport) -> str:
+    """One JSON document."""
+    return json.dumps(report.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def bibtex(report: CapacityReport) -> str:
+    """One entry for each model, and those of the theory behind."""
+    entries = [_entry(key, fields) for key, fields in _ALWAYS]
+    used = {key for key, _ in _ALWAYS}
+    for row in report.rows:
+        stem = re.sub(r"[^a-z0-9]+", "-", row.name.lower().encode("ascii", "ignore").decode())
+        key = stem = f"model-{stem.strip('-') or 'unnamed'}"
+        number = 2
+        while key in used:
+            key, number = f"{stem}-{number}", number + 1
+        used.add(key)
+        size = (
+            f"No figure: {row.reason}"
+            if isinstance(row, NoCapacity)
+            else f"V = {row.vocabulary}, L = {row.context}: {row.bits_text} bits of state"
+        )
+        fields = {
+            "title": row.name,
+            "author": row.organisation,
+            "year": "" if row.year is None else str(row.year),
+            "note": f"{size}. Sizes {row.verified}. Sources: {'; '.join(row.sources)}",
+        }
+        entries.append(_entry(key, fields))
+    return "\n".join(entries)
+
+
+_ALWAYS = (
+    ("fsm-gpt", {"title": "fsm_gpt", "author": "fsm_gpt contributors", "version": __version__}),
+    (
+        "zekri2024",
+        {
+            "title": "Large Language Models as Markov Chains",
+            "author": "Zekri, Oussama and others",
+            "year": "2024",
+            "eprint": "2410.02724",
+            "archiveprefix": "arXiv",
+        },
+    ),
+    (
+        "karpathy2023",
+        {
+            "title": "baby GPT",
+            "author": "Karpathy, Andrej",
+            "year": "2023",
+            "note": "Notebook",
+        },
+    ),
+)
+
+_TEX = {
+    **{sign: "\\" + sign for sign in "{}%&#_$"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+
+
+def _entry(key: str, fields: dict[str, str]) -> str:
+    lines = []
+    for name, value in fields.items():
+        if value:
+            text = "".join(_TEX.get(sign, sign) for sign in " ".join(value.split()))
+            # Titles and organisations are kept as they are written; a person has a comma.
+            if name == "title" or (name == "author" and ", " not in text):
+                text = "{" + text + "}"
+            lines.append(f"  {name} = {{{text}}},\n")
+    return f"@misc{{{key},\n{''.join(lines)}}}\n"
+
+
+#: The formats that are plain text, and which suffix means which.
+FORMATS: dict[str, Callable[[CapacityReport], str]] = {
+    "table": table,
+    "markdown": markdown,
+    "csv": comma_separated,
+    "json": as_json,
+    "bibtex": bibtex,
+}
+SUFFIXES = {
+    ".html": "html",
+    ".md": "markdown",
+    ".csv": "csv",
+    ".json": "json",
+    ".bib": "bibtex",
+    ".txt": "table",
+}

@@ -1,0 +1,228 @@
+"""The folded context table: hundreds of contexts in one square.
+
+A window of L tokens is cut in two: its oldest tokens choose the row, its newest the
+column. The cell has the hue of the most probable next token and is the stronger the
+surer it is (for two tokens: the farther from one half). Equal rows mean that the
+oldest tokens do not matter. Contexts that the chain does not have stay empty.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fsm_gpt.chain import Chain
+from fsm_gpt.errors import InvalidChain, NotDefined, StateSpaceTooLarge
+from fsm_gpt.report.style import (
+    axes_for,
+    palette,
+    percent,
+    quiet_fonts,
+    set_title,
+    short,
+    token_colours,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.patches import Patch
+
+    from fsm_gpt.report.style import Palette
+
+__all__ = ["TABLE_LIMIT", "context_table"]
+
+TABLE_LIMIT = 4096
+#: Strength of a cell whose next token is certain.
+FULL_STRENGTH = 0.85
+
+
+def context_table(
+    chain: Chain, *, ax: Axes | None = None, dark: bool = False, title: str | None = None
+) -> Axes:
+    """Draw the next token of every context, oldest tokens down, newest across.
+
+    Contexts shorter than L are left out.
+
+    Raises
+    ------
+    NotDefined
+        The states are not contexts.
+    StateSpaceTooLarge
+        More than 4,096 contexts.
+
+    >>> ax = context_table(Chain([[0.5, 0.5], [0.25, 0.75], [1, 0], [0, 1]]))
+    >>> ax.get_xlabel(), len(ax.patches) >= 4
+    ('newest token', True)
+    """
+    contexts = chain.states.contexts()
+    if contexts is None:
+        raise NotDefined(
+            "context_table: the states of this chain are not contexts, so they have no oldest and "
+            "newest tokens. Use state_graph(chain) up to 32 states, or print chain.listing()."
+        )
+    if chain.kind == "symbolic":
+        raise InvalidChain(
+            "context_table: the rows hold symbols, which have no size. Put numbers in for them."
+        )
+    L, V = contexts.shape[1], chain.n_tokens
+    if V**L > TABLE_LIMIT:
+        raise StateSpaceTooLarge(
+            f"context_table: {V}**{L} = {V**L:,} contexts are more than a figure can show; it "
+            f"stops at {TABLE_LIMIT:,}. Cut the context with extract(model, truncate_to=...)."
+        )
+    full = np.flatnonzero((contexts >= 0).all(axis=1))
+    newest = L - L // 2
+    place = contexts[full] @ (V ** np.arange(L - 1, -1, -1))
+    rows = np.asarray(chain.next_token[full], dtype=float)
+    n_rows, n_columns = V ** (L - newest), V**newest
+    colours = palette(dark)
+    cell = min(0.62, max(0.13, 6.6 / n_columns))
+    size = (n_columns * cell + 1.4, n_rows * cell + 1.5)
+    ax = axes_for(ax, size, dark=dark)
+    with quiet_fonts():
+        ax.add_patch(_empty(n_rows, n_columns, colours))
+        _cells(ax, chain, rows, place // n_columns, place % n_columns, colours, cell)
+        _frame(ax, chain, n_rows, n_columns, newest)
+        _legend(ax, chain, rows, colours)
+        set_title(ax, title, dark=dark)
+    return ax
+
+
+def _empty(n_rows: int, n_columns: int, colours: Palette) -> Patch:
+    """The ground of the table, seen where the chain lacks a context: hatched."""
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(
+        (-0.5, -0.5),
+        n_columns,
+        n_rows,
+        facecolor=colours.panel,
+        edgecolor=colours.faint,
+        hatch="////",
+        linewidth=0,
+        zorder=0,
+    )
+
+
+def _cells(
+    ax: Axes,
+    chain: Chain,
+    rows: np.ndarray,
+    down: np.ndarray,
+    across: np.ndarray,
+    colours: Palette,
+    cell: float,
+) -> None:
+    from matplotlib.patches import Rectangle
+
+    hues, V = token_colours(chain), chain.n_tokens
+    names = [short(name, 4) for name in chain.vocabulary.shown]
+    best = rows.argmax(axis=1)
+    top = rows.max(axis=1)
+    strength = np.ones(len(rows)) if V == 1 else (top - 1 / V) / (1 - 1 / V)
+    for i in range(len(rows)):
+        corner = (across[i] - 0.5, down[i] - 0.5)
+        ax.add_patch(Rectangle(corner, 1, 1, facecolor=colours.paper, edgecolor="none", zorder=1))
+        ax.add_patch(
+            Rectangle(
+                corner,
+                1,
+                1,
+                facecolor=colours.tokens[hues[int(best[i])]],
+                zorder=2,
+                alpha=round(0.03 + (FULL_STRENGTH - 0.03) * float(strength[i]), 3),
+                edgecolor="none",
+            )
+        )
+        if cell < 0.34:
+            continue
+        words = percent(rows[i, 1]) if V == 2 else f"{names[int(best[i])]} {percent(top[i])}"
+        ax.text(
+            across[i],
+            down[i],
+            words,
+            ha="center",
+            va="center",
+            color=colours.ink,
+            fontsize=9 if V == 2 and cell > 0.5 else 6.5,
+            parse_math=False,
+            gid=f"cell-{i}",
+        )
+
+
+def _frame(ax: Axes, chain: Chain, n_rows: int, n_columns: int, newest: int) -> None:
+    L, V = chain.context or 1, chain.n_tokens
+
+    def names(count: int, length: int) -> tuple[list[int], list[str]]:
+        step = 1
+        while count // step > 34:
+            step *= V
+        ids = list(range(0, count, step))
+        tokens = [[i // V ** (length - 1 - k) % V for k in range(length)] for i in ids]
+        return ids, [short(chain.vocabulary.label(t), 14) for t in tokens]
+
+    ax.set_xlim(-0.5, n_columns - 0.5)
+    ax.set_ylim(n_rows - 0.5, -0.5)
+    ax.set_aspect("equal")
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    ids, labels = names(n_columns, newest)
+    upright = newest * max(len(t) for t in chain.vocabulary.shown) > 3 and n_columns > 8
+    ax.set_xticks(ids, labels, rotation=90 if upright else 0, family="DejaVu Sans Mono")
+    ax.xaxis.set_ticks_position("top")
+    ax.xaxis.set_label_position("top")
+    ax.set_xlabel(f"newest {newest} tokens" if newest > 1 else "newest token")
+    ids, labels = names(n_rows, L - newest)
+    ax.set_yticks(ids, labels, family="DejaVu Sans Mono")
+    older = L - newest
+    ax.set_ylabel(f"oldest {older} tokens" if older > 1 else "oldest token" if older else "")
+    ax.tick_params(length=0, labelsize=8)
+    for label in [*ax.get_xticklabels(), *ax.get_yticklabels()]:
+        label.set_parse_math(False)
+    if not older:
+        ax.set_yticks([])
+
+
+def _legend(ax: Axes, chain: Chain, rows: np.ndarray, colours: Palette) -> None:
+    """Below the table: what hue and strength mean."""
+    from matplotlib.patches import Patch
+
+    hues, V = token_colours(chain), chain.n_tokens
+    names = [short(name, 8) for name in chain.vocabulary.shown]
+    if V == 2:
+        entries = [
+            (colours.tokens[hues[1 - k]], strength, words)
+            for k, strength, words in (
+                (1, FULL_STRENGTH, f"{names[0]} certain"),
+                (1, FULL_STRENGTH / 2, "3 to 1"),
+                (0, 0.03, "even"),
+                (0, FULL_STRENGTH / 2, "3 to 1"),
+                (0, FULL_STRENGTH, f"{names[1]} certain"),
+            )
+        ]
+    else:
+        shown = [t for t in np.unique(rows.argmax(axis=1)).tolist() if hues[t] < 6][:6]
+        entries = [(colours.tokens[hues[t]], FULL_STRENGTH, names[t]) for t in shown]
+        if any(hue == 6 for hue in hues):
+            entries.append((colours.tokens[6], FULL_STRENGTH, "other tokens"))
+    patches = [
+        Patch(facecolor=colour, alpha=alpha, edgecolor="none", label=words)
+        for colour, alpha, words in entries
+    ]
+    legend = ax.legend(
+        handles=patches,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.02),
+        ncol=len(patches),
+        frameon=False,
+        fontsize=8,
+        labelcolor=colours.muted,
+        handlelength=1.4,
+        handleheight=1.0,
+        columnspacing=1.0,
+        handletextpad=0.5,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)

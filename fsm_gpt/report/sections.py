@@ -1,0 +1,362 @@
+"""What each section of the page says: plain values for the template, no markup.
+
+Every label and every text of a user goes through ``printable`` or the vocabulary's own
+``shown``; the template escapes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fsm_gpt.chain import Chain
+from fsm_gpt.counts import ContextCoverage
+from fsm_gpt.decoding import in_words
+from fsm_gpt.errors import InvalidText
+from fsm_gpt.markov.entropy import row_entropies
+from fsm_gpt.report.facts import Absent, Facts
+from fsm_gpt.report.graph import GRAPH_LIMIT
+from fsm_gpt.report.headline import cards, first_upper, lead, passages, what_it_is
+from fsm_gpt.report.words import (
+    count,
+    decimal,
+    listed,
+    next_tokens,
+    number,
+    printable,
+)
+
+__all__ = ["sections", "shown_states"]
+
+#: A table lists every state of a small chain, and this many of a large one.
+MOST_ROWS = 50
+#: A vocabulary of more tokens than this has no column for each.
+MOST_COLUMNS = 6
+MOST_TEXT = 600
+
+Section = dict[str, Any]
+
+
+def shown_states(facts: Facts) -> list[int]:
+    """The states that tables list: all, or the heaviest."""
+    n = facts.chain.n_states
+    if n <= GRAPH_LIMIT:
+        return list(range(n))
+    if facts.pi is None:
+        return list(range(min(n, MOST_ROWS)))
+    return [int(s) for s in np.argsort(-facts.pi, kind="stable")[:MOST_ROWS]]
+
+
+def _caption(facts: Facts, what: str) -> str:
+    n = facts.chain.n_states
+    if n <= GRAPH_LIMIT:
+        return what
+    which = "of greatest mass" if facts.pi is not None else "first in order"
+    return f"{what}: the {min(n, MOST_ROWS)} states {which}, of {n:,}"
+
+
+def training(facts: Facts) -> Section | None:
+    """The text, its windows, and what it never showed."""
+    chain, data = facts.chain, facts.data
+    if facts.text is None and data is None and not facts.losses:
+        return None
+    section: Section = {
+        "runs": [],
+        "cut": 0,
+        "columns": [],
+        "windows": [],
+        "more_windows": 0,
+        "coverage": [],
+        "no_coverage": "",
+        "chips": [],
+        "more_chips": 0,
+        "loss_figure": "",
+    }
+    said = []
+    if facts.text is not None:
+        section["runs"], n, section["cut"] = _runs(facts.text, chain)
+        said.append(f"{count(n, 'token')} over a vocabulary of {chain.n_tokens:,}")
+    if data is not None:
+        said.append(f"{count(data.n_states, 'distinct window')} of {data.context} that go on")
+        many = data.n_tokens > MOST_COLUMNS
+        section["columns"] = [] if many else list(range(data.n_tokens))
+        section["windows"] = [
+            {"label": data.states.label(s), "cells": _cells(data, s, many)}
+            for s in range(min(data.n_states, 24))
+        ]
+        section["more_windows"] = max(0, data.n_states - 24)
+    if facts.losses:
+        said.append(
+            f"{count(len(facts.losses), 'step')} of training, the loss from "
+            f"{facts.losses[0]:.4f} to {facts.losses[-1]:.4f} nats"
+        )
+    section["sentence"] = first_upper("; ".join(said)) + "." if said else ""
+    if isinstance(facts.coverage, ContextCoverage):
+        section |= _coverage(facts.coverage, chain)
+    elif isinstance(facts.coverage, Absent):
+        section["no_coverage"] = str(facts.coverage)
+    return section
+
+
+def _runs(text: str, chain: Chain) -> tuple[list[tuple[int, str]], int, int]:
+    """The text as stretches of one token, its length, and how many tokens are not shown."""
+    try:
+        ids = chain.vocabulary.encode(text).tolist()
+    except InvalidText:
+        return [], len(text), 0
+    separator = " " if chain.vocabulary.separator else ""
+    runs: list[tuple[int, str]] = []
+    for t in ids[:MOST_TEXT]:
+        words = chain.vocabulary.shown[t] + separator
+        if runs and runs[-1][0] == t:
+            runs[-1] = (t, runs[-1][1] + words)
+        else:
+            runs.append((t, words))
+    return runs, len(ids), max(0, len(ids) - MOST_TEXT)
+
+
+def _coverage(coverage: ContextCoverage, chain: Chain) -> Section:
+    rows = [
+        {
+            "length": k,
+            "possible": f"{possible:,}",
+            "seen": f"{seen:,}",
+            "share": f"{possible - seen:,} ({share:.0%})",
+        }
+        for k, (seen, possible, share) in enumerate(
+            zip(coverage.seen, coverage.possible, coverage.unseen_share, strict=True), start=1
+        )
+    ]
+    unseen = set(coverage.unseen)
+    if chain.is_window and chain.n_states <= GRAPH_LIMIT:
+        chips = [{"label": name, "seen": name not in unseen} for name in chain.labels()]
+        return {"coverage": rows, "chips": chips, "more_chips": 0}
+    chips = [{"label": name, "seen": False} for name in coverage.unseen[:24]]
+    more = coverage.possible[-1] - coverage.seen[-1] - len(chips)
+    return {"coverage": rows, "chips": chips, "more_chips": more}
+
+
+def _cells(chain: Chain, state: int, many: bool) -> list[str]:
+    if many:
+        return [next_tokens(chain, state)]
+    return [decimal(p) for p in chain.next_token[state]]
+
+
+def listing(facts: Facts) -> Section:
+    """The article's listing, before and after."""
+    chain, before = facts.chain, facts.before
+    rows = []
+    comparable = before is not None and before.n_states == chain.n_states
+    for s in shown_states(facts):
+        name, _, after = chain.listing(states=[s]).rpartition(" ---> ")
+        row = {"input": name.removeprefix("input "), "after": after, "before": ""}
+        if before is not None and comparable:
+            row["before"] = before.listing(states=[s]).rpartition(" ---> ")[2]
+        rows.append(row)
+    tokens = ", ".join(chain.vocabulary.shown[:MOST_COLUMNS])
+    what = f"input [context] ---> [probability of {tokens}]"
+    if chain.n_tokens > 8:
+        what = "input [context] ---> the five most probable next tokens"
+    return {"rows": rows, "before": comparable, "caption": _caption(facts, what)}
+
+
+def stationary(facts: Facts) -> Section:
+    """State by state: mass, next token, row entropy."""
+    chain, answer = facts.chain, facts.stationary
+    if isinstance(answer, Absent):
+        return {"sentence": str(answer), "rows": [], "several": False, "columns": []}
+    several = len(answer.classes) > 1
+    mass: dict[int, Any] = {}
+    member: dict[int, int] = {}
+    for c, (states, probabilities) in enumerate(answer.classes):
+        mass |= dict(zip(states.tolist(), probabilities, strict=True))
+        member |= dict.fromkeys(states.tolist(), c + 1)
+    symbolic = chain.kind == "symbolic"
+    heaviest = 1.0 if symbolic else max(float(p) for p in mass.values())
+    many = chain.n_tokens > MOST_COLUMNS
+    listed_states = shown_states(facts)
+    raw = chain.next_token[listed_states]
+    entropies = row_entropies(raw / raw.sum(axis=1, keepdims=True))
+    rows = [
+        {
+            "id": s,
+            "label": chain.states.label(s),
+            "in_class": member.get(s, "transient"),
+            "pi": decimal(mass.get(s, 0), 5),
+            "share": None if symbolic else float(mass.get(s, 0)) / heaviest,
+            "cells": _cells(chain, s, many),
+            "entropy": decimal(entropies[i]),
+        }
+        for i, s in enumerate(listed_states)
+    ]
+    if several:
+        sentence = (
+            f"The chain has {len(answer.classes):,} closed classes, and each has its own "
+            f"stationary distribution: π is the share of time within the class, once there."
+        )
+    else:
+        sentence = (
+            "π is the share of time spent in each state in the long run, from any start: the "
+            f"stationary distribution ({answer.error_sentence})."
+        )
+    return {
+        "sentence": sentence,
+        "several": several,
+        "columns": [] if many else list(range(chain.n_tokens)),
+        "rows": rows,
+        "caption": _caption(facts, "Stationary probability, next token and its uncertainty"),
+    }
+
+
+def rules(facts: Facts) -> Section:
+    """Structure under each decoding rule."""
+    rows = []
+    for rule in facts.rules:
+        classes = rule.classes
+        closed = list(rule.in_words[:4])
+        if len(classes.closed) > 4:
+            closed.append(f"and {len(classes.closed) - 4:,} more")
+        periods = sorted(set(classes.periods))
+        rate = rule.entropy_rate
+        rows.append(
+            {
+                "name": rule.name,
+                "closed": closed,
+                "periods": listed([str(p) for p in periods], 4),
+                "absorbing": listed(rule.chain.labels(classes.absorbing[:12]), 4) or "none",
+                "transient": f"{len(classes.transient):,}",
+                "entropy": "—" if isinstance(rate, Absent) else decimal(rate.bits_per_token),
+            }
+        )
+    on_top = f", applied after {in_words(facts.chain.decoding)}" if facts.chain.decoding else ""
+    full = facts.chain.n_edges == facts.chain.n_states * facts.chain.n_tokens
+    sentence = (
+        "No probability of the model is exactly zero, so what cannot happen is decided by the "
+        if full
+        else "What cannot happen is decided by probabilities that are exactly zero, and by the "
+    ) + (
+        f"decoding rule{on_top}. A closed class is never left; a cycle is written in the order of "
+        f"its states."
+    )
+    if not rows:
+        sentence = "The rows hold symbols; decoding rules compare numbers. " + first_upper(
+            "; ".join(facts.closed_in_words) + "."
+        )
+    return {"rows": rows, "sentence": sentence}
+
+
+def absorption(facts: Facts) -> Section | None:
+    """How long the transient states last and where they end."""
+    answer = facts.absorption
+    if isinstance(answer, Absent) or not len(answer.transient):
+        return None
+    chosen = range(min(len(answer.transient), MOST_ROWS))
+    several = 1 < len(answer.classes) <= MOST_COLUMNS
+    labels = facts.chain.labels(answer.transient)
+    return {
+        "columns": list(facts.closed_in_words[: len(answer.classes)]) if several else [],
+        "caption": f"Transient states: {len(labels):,} ({answer.error_sentence})",
+        "rows": [
+            {
+                "label": labels[i],
+                "steps": number(answer.mean_steps[i]),
+                "cells": [decimal(p) for p in answer.probabilities[i]] if several else [],
+            }
+            for i in chosen
+        ],
+    }
+
+
+def comparison(facts: Facts) -> Section | None:
+    """The model against the data's own chain."""
+    answer, data, before = facts.comparison, facts.data, facts.comparison_before
+    if answer is None or data is None:
+        return None
+    if isinstance(answer, Absent):
+        return {"absent": str(answer)}
+    was = ""
+    if before is not None and not isinstance(before, Absent):
+        was = f" Before training it was {number(before.kl_bits_per_token)} bits."
+    share = np.asarray(answer.share_by_state, dtype=float)
+    total = max(float(share[np.isfinite(share)].sum()), 1e-300)
+    order = np.argsort(-share, kind="stable")[:MOST_ROWS].tolist()
+    found = {name: s for s, name in enumerate(data.labels())}
+    contexts = data.states.contexts()
+    rows = []
+    for i in order:
+        name = answer.states[i]
+        s = found[name]
+        tokens = [] if contexts is None else [int(t) for t in contexts[s] if t >= 0]
+        of_total = 1.0 if not np.isfinite(share[i]) else float(share[i]) / total
+        rows.append(
+            {
+                "label": name,
+                "pi": decimal(answer.pi[i]),
+                "data": next_tokens(data, s),
+                "model": next_tokens(facts.chain, facts.chain.states.find(tokens)),
+                "kl": decimal(answer.kl_by_state[i]),
+                "share": of_total,
+                "percent": f"{of_total:.0%}",
+            }
+        )
+    more = f" The {len(rows)} of greatest share." if len(answer.states) > len(rows) else ""
+    return {
+        "absent": "",
+        "rows": rows,
+        "caption": f"Context by context, the costliest first.{more}",
+        "missing": listed(answer.missing),
+        "sentence": (
+            f"Predicting the data with the model costs "
+            f"{number(answer.cross_entropy_bits_per_token)} bits per token, where the data’s own "
+            f"chain needs {number(answer.reference_bits_per_token)}: "
+            f"{number(answer.kl_bits_per_token)} bits per token are wasted (the KL rate; "
+            f"{answer.error_sentence}).{was}"
+        ),
+    }
+
+
+def provenance(facts: Facts) -> list[tuple[str, str]]:
+    """Where it all comes from."""
+    here = facts.versions
+    lines = [
+        (printable(name), printable(value))
+        for name, value in facts.provenance.items()
+        if here.get(name) != value  # a version that differs from the ones here is worth a line
+    ]
+    lines.append(("chain", printable(what_it_is(facts.chain))))
+    lines.append(("decoding", in_words(facts.chain.decoding)))
+    lines.append(("versions", ", ".join(f"{name} {which}" for name, which in here.items())))
+    return lines
+
+
+def sections(facts: Facts, *, title: str | None, hues: Sequence[int]) -> Section:
+    """Everything the template shows but the figures."""
+    return {
+        "title": printable(title or first_upper(what_it_is(facts.chain))),
+        "decoding": in_words(facts.chain.decoding) if facts.chain.decoding else "",
+        "lead": lead(facts),
+        "cards": cards(facts),
+        "tokens": facts.chain.vocabulary.shown,
+        "hues": list(hues),
+        "training": training(facts),
+        "listing": listing(facts),
+        "stationary": stationary(facts),
+        "structure": rules(facts),
+        "absorption": absorption(facts),
+        "passages": passages(facts),
+        "comparison": comparison(facts),
+        "methods": {
+            "answers": facts.bounded(),
+            "sentence": (
+                "Zeros are exact: what can happen is decided by probabilities that are zero, never "
+                "by a tolerance. Rows of float64 must sum to one within 1e-12, rows of float32 "
+                "within 1e-5, and the chain meant is each row divided by its sum. A bound is "
+                "proven for that chain, or the word uncertified stands there."
+            ),
+        },
+        "provenance": provenance(facts),
+        "notes": [printable(note) for note in facts.notes],
+        "version": facts.versions.get("fsm_gpt", ""),
+    }

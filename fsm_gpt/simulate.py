@@ -1,0 +1,140 @@
+"""Sampling from a chain: a text, and the states it went through.
+
+Each step draws one number u, uniform in [0, 1) with 53 bits, and takes the first token
+at which the running sum of the state's probabilities exceeds u times their sum. Only
+tokens of non-zero probability take part, so that no impossible token is ever drawn;
+two probabilities that differ by less than 2**-53 cannot be told apart by sampling.
+Rationals are rounded to floats first.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+
+from fsm_gpt.chain import Chain
+from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.result import Result, read_only
+
+__all__ = ["Simulation", "simulate"]
+
+Ids = npt.NDArray[np.int64]
+Row = tuple[list[float], list[int], list[int]]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Simulation(Result):
+    """One walk of the chain."""
+
+    chain: Chain = field(repr=False)
+    seed: int
+    start: int
+    """The state it began in."""
+    tokens: Ids
+    """Token ids, shape (n,)."""
+    states: Ids
+    """State ids, the start first, shape (n + 1,)."""
+    text: str
+    """The tokens as text; the start is not in it."""
+
+    def __str__(self) -> str:
+        return (
+            f"simulation: {len(self.tokens):,} tokens from state {self.chain.label(self.start)}, "
+            f"seed {self.seed}\n{self.text}"
+        )
+
+
+def simulate(
+    chain: Chain,
+    n_tokens: int,
+    *,
+    start: int | str | Sequence[int] | None = None,
+    seed: int = 0,
+) -> Simulation:
+    """A random text of the chain.
+
+    Parameters
+    ----------
+    n_tokens
+        How many tokens to draw.
+    start
+        The state to begin in, by id, label or token ids. Without it each state is
+        equally likely to be the start, and ``seed`` decides: this is not the
+        stationary distribution, so the first tokens may be untypical.
+    seed
+        The same seed gives the same walk.
+
+    Raises
+    ------
+    StateOutOfRange
+        There is no such start.
+    InvalidChain
+        The rows hold symbols.
+    InvalidArgument
+        The number of tokens or the seed is negative or no whole number.
+
+    Examples
+    --------
+    >>> cycle = Chain([[0.0, 1.0], [1.0, 0.0]])
+    >>> simulate(cycle, 6, start="0").text
+    '101010'
+    >>> walk = simulate(Chain([[0.5, 0.5], [0.25, 0.75]]), 1000, seed=1)
+    >>> walk.tokens.shape, walk.states.shape
+    ((1000,), (1001,))
+    """
+    for value, what in ((n_tokens, "number of tokens"), (seed, "seed")):
+        if not isinstance(value, (int, np.integer)) or value < 0:
+            raise InvalidArgument(
+                f"simulate: the {what} is {value!r}. Give a whole number of 0 or more."
+            )
+    row_of = _rows(chain.floats())
+    generator = np.random.default_rng(seed)
+    first = chain.state(int(generator.integers(chain.n_states)) if start is None else start)
+    tokens, states = [], [first]
+    known: dict[int, Row] = {}
+    state = first
+    for u in generator.random(n_tokens).tolist():
+        row = known.get(state)
+        if row is None:
+            row = known[state] = row_of(state)
+        sums, emitted, targets = row
+        i = min(bisect_right(sums, u * sums[-1]), len(sums) - 1)
+        tokens.append(emitted[i])
+        state = targets[i]
+        states.append(state)
+    return Simulation(
+        chain=chain,
+        seed=int(seed),
+        start=first,
+        tokens=read_only(tokens, np.int64),
+        states=read_only(states, np.int64),
+        text=chain.vocabulary.decode(tokens),
+    )
+
+
+def _rows(chain: Chain) -> Callable[[int], Row]:
+    """A function from a state to its running sums, tokens and successors, zeros left out."""
+    if chain.is_window:
+        rows, V = chain.next_token, chain.n_tokens
+        suffixes = max(chain.n_states // V, 1)
+
+        def of_window(state: int) -> Row:
+            token = np.flatnonzero(rows[state])
+            target = state % suffixes * V + token
+            return list(accumulate(rows[state, token].tolist())), token.tolist(), target.tolist()
+
+        return of_window
+    edges = chain.raw_edges()
+    begin = np.searchsorted(edges.source, np.arange(chain.n_states + 1))
+
+    def of_edges(state: int) -> Row:
+        here = slice(begin[state], begin[state + 1])
+        sums = list(accumulate(edges.probability[here].tolist()))
+        return sums, edges.token[here].tolist(), edges.target[here].tolist()
+
+    return of_edges

@@ -1,0 +1,248 @@
+"""Formulas spoiled on purpose: each must be caught by the tests of the mathematics.
+
+    python tests/mutants.py            all of them, a few minutes
+    python tests/mutants.py period     those with this word in their name
+
+Each mutant is one substitution of text in a temporary copy of the package, against which the
+tests of ``markov`` run until the first failure. The exit code is 1 if a mutant survives, if
+its text no longer occurs exactly once, if it breaks more than a formula (the tests cannot even
+be collected), or if the unspoiled copy fails.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+
+#: The tests of the mathematics, the quick ones first.
+FIRST = ("reference_chains", "entropy", "passage", "mixing", "certificate", "elimination")
+LAST = "properties"
+
+
+class Mutant(NamedTuple):
+    """A formula and its spoiled form."""
+
+    name: str
+    right: str
+    wrong: str
+
+
+MUTANTS = [
+    Mutant(
+        "period without the step",
+        "level[source] + 1 - level[target]",
+        "level[source] - level[target]",
+    ),
+    Mutant(
+        "closed means left",
+        "if not leaving[member[part[0]]]",
+        "if leaving[member[part[0]]]",
+    ),
+    Mutant(
+        "phases of the period shifted to one class",
+        "states[level % period == phase]",
+        "states[level % (period + 1) == phase]",
+    ),
+    Mutant(
+        "elimination forgets what leaves",
+        "s[k] = F[k, :k].sum() + e[k]",
+        "s[k] = F[k, :k].sum() + 0 * e[k]",
+    ),
+    Mutant(
+        "null vector by rows",
+        "x[k] = (x[:k] * F[:k, k]).sum()",
+        "x[k] = (x[:k] * F[k, :k]).sum()",
+    ),
+    Mutant(
+        "certificate without the trees' exponent",
+        "math.expm1((n - 1) * (math.log1p(eta)",
+        "math.expm1(0.5 * (math.log1p(eta)",
+    ),
+    Mutant(
+        "certificate loses a subtree",
+        "excess[above] += carried",
+        "excess[above] += 0",
+    ),
+    Mutant(
+        "pi that does not sum to one",
+        "return back(x / x.sum())",
+        "return back(x / x[0])",
+    ),
+    Mutant(
+        "limit that forgets transient states",
+        "weights + begin[outside] @ ends.probabilities",
+        "weights + 0 * begin[outside] @ ends.probabilities",
+    ),
+    Mutant(
+        "nats for bits",
+        "bits = -np.log2(p)",
+        "bits = -np.log(p)",
+    ),
+    Mutant(
+        "the likeliest token without its care",
+        "-np.log1p(-rest[sharp]) / np.log(2)",
+        "-np.log2(1 - rest[sharp])",
+    ),
+    Mutant(
+        "excess entropy one term short",
+        "np.maximum(curve[:-1] - h, 0)",
+        "np.maximum(curve[1:] - h, 0)",
+    ),
+    Mutant(
+        "censored steps take one unit",
+        "stay[B] + P_BA @ without.solve(stay[A])",
+        "stay[B] + 0 * P_BA @ without.solve(stay[A])",
+    ),
+    Mutant(
+        "recurrence by the wrong targets",
+        "recurrence = 1 + (P * M.T).sum(axis=1)",
+        "recurrence = 1 + (P * M).sum(axis=1)",
+    ),
+    Mutant(
+        "trace of Z without the one",
+        "return self.mean_steps + 1",
+        "return self.mean_steps",
+    ),
+    Mutant(
+        "fundamental matrix without the one",
+        "Z = pi * (1 + from_pi - times)",
+        "Z = pi * (from_pi - times)",
+    ),
+    Mutant(
+        "absorption into the wrong class",
+        "home[states] = c",
+        "home[states] = len(closed) - 1 - c",
+    ),
+    Mutant(
+        "twice the total variation",
+        "each = 0.5 * np.abs(power - self.pi)",
+        "each = np.abs(power - self.pi)",
+    ),
+    Mutant(
+        "mixing one step early",
+        "return t + 1\n",
+        "return t\n",
+    ),
+    Mutant(
+        "gap of the real parts",
+        "1.0 - float(abs(self.eigenvalues[1]))",
+        "1.0 - float(self.eigenvalues[1].real)",
+    ),
+    Mutant(
+        "discs a billion times too small",
+        "(E.sum(axis=1) + spread) * (1 + gamma)",
+        "(E.sum(axis=1) + spread) * 1e-9",
+    ),
+    Mutant(
+        "time run forwards",
+        "backwards = F.T / F.T.sum(axis=1)[:, None]",
+        "backwards = F / F.sum(axis=1)[:, None]",
+    ),
+    Mutant(
+        "entropy production in nats",
+        "ratio = np.log2(",
+        "ratio = np.log(",
+    ),
+    Mutant(
+        "the divergence turned round",
+        "P * surprise(Q)",
+        "Q * surprise(P)",
+    ),
+    Mutant(
+        "intervals divided the wrong way",
+        "self.low / other.high",
+        "self.low / other.low",
+    ),
+    Mutant(
+        "residual without its sign",
+        "-f[edges.target[at]]",
+        "f[edges.target[at]]",
+    ),
+    Mutant(
+        "rank one taken for the order",
+        "rows, order = rows[: len(rows) // V], order - 1",
+        "rows, order = rows[: len(rows) // V], order - 2",
+    ),
+]
+
+
+def fresh_copy(folder: Path) -> None:
+    """The package and its tests, as they are now."""
+    ignore = shutil.ignore_patterns("__pycache__", ".*")
+    for name in ("fsm_gpt", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+
+
+def files_in_order(folder: Path) -> list[str]:
+    """The files of tests in the order in which they are run."""
+    names = {path.stem.removeprefix("test_") for path in (folder / "tests/markov").glob("test_*")}
+    others = sorted(names - {*FIRST, LAST})
+    return [f"tests/markov/test_{name}.py" for name in (*FIRST, *others, LAST)]
+
+
+def first_failure(folder: Path) -> str | None:
+    """The first test that fails, None if all pass; an error if they cannot be collected."""
+    tests = files_in_order(folder)
+    command = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider",
+               "--tb=no", "-rf", *tests]  # fmt: skip
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+    if ran.returncode == 0:
+        return None
+    found = re.search(r"^FAILED (\S+)", ran.stdout, flags=re.MULTILINE)
+    if ran.returncode != 1 or found is None:
+        raise RuntimeError(ran.stdout[-2000:] + ran.stderr[-2000:])
+    return found[1].removeprefix("tests/markov/")
+
+
+def outcome(mutant: Mutant, folder: Path) -> tuple[bool, str]:
+    """Whether the mutant was caught, and by which test."""
+    files = sorted((folder / "fsm_gpt" / "markov").rglob("*.py"))
+    texts = {path: path.read_text(encoding="utf-8") for path in files}
+    holding = [path for path in files for _ in range(texts[path].count(mutant.right))]
+    if len(holding) != 1:
+        return False, f"its text occurs {len(holding)} times in fsm_gpt/markov"
+    (path,) = holding
+    path.write_text(texts[path].replace(mutant.right, mutant.wrong), encoding="utf-8")
+    try:
+        caught = first_failure(folder)
+    except (RuntimeError, subprocess.TimeoutExpired) as problem:
+        return False, f"the tests did not run: {problem}"
+    finally:
+        path.write_text(texts[path], encoding="utf-8")
+    return caught is not None, caught or "SURVIVES"
+
+
+def main(words: list[str]) -> int:
+    """Runs the mutants whose names have one of the words, or all."""
+    chosen = [m for m in MUTANTS if not words or any(word in m.name for word in words)]
+    bad = 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fresh_copy(folder)
+        failing = first_failure(folder)
+        if failing is not None:
+            print(f"The unspoiled package fails {failing}; mend that first.")
+            return 1
+        width = max(len(m.name) for m in chosen)
+        for mutant in chosen:
+            begin = time.perf_counter()
+            caught, by = outcome(mutant, folder)
+            bad += not caught
+            mark = "caught" if caught else "BAD   "
+            seconds = time.perf_counter() - begin
+            print(f"{mark}  {mutant.name:{width}}  {seconds:5.1f} s  {by}", flush=True)
+    print(f"{len(chosen) - bad} of {len(chosen)} caught")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,123 @@
+"""The facts: the analyses' own numbers, sentences where there are none, a stable JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from fsm_gpt.chain import Chain
+from fsm_gpt.markov.compare import compare
+from fsm_gpt.markov.entropy import entropy_rate, memory_curve
+from fsm_gpt.markov.passage import kemeny_constant
+from fsm_gpt.markov.stationary import stationary_distribution
+from fsm_gpt.report.facts import SCHEMA_VERSION, Absent, class_in_words, gather
+from fsm_gpt.report.terminal import summary
+from fsm_gpt.report.words import decimal, number, structure
+from tests.report.chains import AFTER, TEXT, gambler, hostile, of_ones, weather, windows
+
+
+def printed(chain: Chain, width: int = 100, **options: str) -> str:
+    from rich.console import Console
+
+    console = Console(width=width, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(summary(gather(chain, **options)))  # type: ignore[arg-type]
+    return capture.get()
+
+
+def test_facts_are_the_analyses() -> None:
+    chain = of_ones(AFTER)
+    facts = gather(chain, text=TEXT).to_dict()
+    assert facts["schema_version"] == SCHEMA_VERSION == 1
+    np.testing.assert_array_equal(
+        facts["stationary"]["classes"][0][1], stationary_distribution(chain).pi
+    )
+    assert facts["entropy_rate"]["bits_per_token"] == entropy_rate(chain).bits_per_token
+    assert facts["memory_curve"]["bits_per_token"] == memory_curve(chain).bits_per_token.tolist()
+    assert facts["kemeny_constant"]["mean_steps"] == kemeny_constant(chain).mean_steps
+    data = Chain.from_text(TEXT, context=3, end="drop")
+    assert facts["comparison"]["kl_bits_per_token"] == compare(data, chain).kl_bits_per_token
+    assert facts["coverage"]["unseen"] == ["000", "001", "010", "100"]
+
+
+@pytest.mark.parametrize("make", [gambler, weather, hostile, lambda: windows(2, 4)])
+def test_facts_are_json(make: object) -> None:
+    facts = gather(make()).to_dict()  # type: ignore[operator]
+    assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+
+
+def test_the_articles_cycle_in_words() -> None:
+    # The article's greedy decoding after 50 steps goes 111, 110, 101, 011 and round again.
+    rules = {rule.name: rule for rule in gather(of_ones(AFTER)).rules}
+    assert rules["greedy (top-k 1)"].in_words == ("111 → 110 → 101 → 011 → 111",)
+    assert rules["greedy (top-k 1)"].classes.periods == (4,)
+    assert rules["full (temperature 1)"].classes.irreducible
+
+
+def test_what_does_not_exist_is_a_sentence() -> None:
+    facts = gather(gambler())
+    assert isinstance(facts.entropy_rate, Absent)
+    assert str(facts.entropy_rate).startswith("The chain has 2 closed classes")
+    assert isinstance(facts.mixing_time, Absent)
+    assert facts.pi is None
+    assert facts.to_dict()["entropy_rate"] == {"absent": str(facts.entropy_rate)}
+    cycle = gather(Chain([[0, 1], [1, 0]]))
+    assert isinstance(cycle.mixing_time, Absent)
+    assert "period 2" in str(cycle.mixing_time)
+
+
+def test_costly_questions_stop_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["fsm_gpt.report.facts"], "COSTLY_LIMIT", 4)
+    facts = gather(of_ones(AFTER))
+    assert isinstance(facts.spectrum, Absent)
+    assert "8 states" in str(facts.spectrum)
+
+
+def test_ties_are_reported() -> None:
+    notes = gather(Chain([[0.5, 0.5], [0.25, 0.75]])).notes
+    assert any("greedy" in note and "1 of 2 states" in note for note in notes)
+
+
+def test_classes_in_words() -> None:
+    walk = gambler()
+    assert class_in_words(walk, np.array([0]), 1) == "0, absorbing"
+    ring = Chain.from_matrix(np.roll(np.eye(40), 1, axis=1))
+    words = class_in_words(ring, np.arange(40), 40)
+    assert words.endswith("… (40 states in turn)")
+    assert class_in_words(weather(), np.arange(3), 1) == "all 3 states, no period"
+
+
+def test_structure_in_words() -> None:
+    def of(chain: Chain) -> str:
+        return structure(gather(chain).classes)[0]
+
+    assert of(gambler()) == "2 closed classes"
+    assert of(weather()) == "one class"
+    assert of(Chain([[1.0]], context=1)) == "absorbing"
+    assert of(Chain([[0, 1], [1, 0]])) == "cycle of 2"
+    assert of(Chain([[0, 1, 0], [0, 0.5, 0.5], [0, 0.5, 0.5]])) == "one closed class"
+    bipartite = np.array([[0, 0, 1, 1], [0, 0, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]]) / 2
+    assert of(Chain.from_matrix(bipartite)) == "period 2"
+
+
+def test_numbers_in_words() -> None:
+    assert number(float("inf")) == "infinite"
+    assert decimal(1 - 1e-9) == "1.0000"
+    assert decimal(1.0) == "1"
+
+
+def test_the_terminal_says_it_all() -> None:
+    said = printed(of_ones(AFTER), text=TEXT)
+    for words in ("0.8198", "111 → 110 → 101 → 011 → 111", "000, 001, 010, 100", "proven"):
+        assert words in said
+    assert "2 closed classes" in printed(gambler(), width=80)
+    assert "<script>" in printed(hostile())
+    assert "\u202e" not in printed(hostile())
+
+
+def test_a_token_is_not_markup() -> None:
+    chain = Chain([[0.5, 0.5], [0.25, 0.75]], vocabulary=["[bold]", "[/red]"])
+    assert "[bold]" in printed(chain)

@@ -1,0 +1,271 @@
+"""The page: complete in itself, safe with hostile names, and true to the analyses."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from fsm_gpt.chain import Chain
+from fsm_gpt.decoding import Greedy
+from fsm_gpt.errors import FileProblem
+from fsm_gpt.markov.entropy import entropy_rate
+from fsm_gpt.report.page import Report, report
+from tests.report.chains import AFTER, BEFORE, HOSTILE, TEXT, gambler, hostile, of_ones, windows
+
+#: HTML elements that have no end tag.
+VOID = {"meta", "link", "br", "hr", "img", "input", "col", "source", "wbr"}
+
+
+class Reader(HTMLParser):
+    """Checks that tags balance, and keeps what the tests ask for."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.problems: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.headings: list[tuple[int, str]] = []
+        self.text: list[str] = []
+        self.feed(page)
+        self.close()
+        self.problems += [f"<{tag}> is never closed" for tag in self.open]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if re.fullmatch(r"h[1-6]", tag):
+            self.headings.append((int(tag[1]), ""))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open[-1] != tag:
+            self.problems.append(f"</{tag}> closes {self.open[-1:]}")
+        else:
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+        if self.open and re.fullmatch(r"h[1-6]", self.open[-1]):
+            level, words = self.headings[-1]
+            self.headings[-1] = (level, words + data)
+
+
+def requests(reader: Reader) -> list[str]:
+    """Each attribute that would make a browser fetch something."""
+    found = []
+    for tag, name, value in reader.attributes:
+        if name in {"src", "srcset", "href", "action", "data", "poster", "xlink:href"}:
+            if not value.startswith("#") and value != "data:,":
+                found.append(f"<{tag} {name}={value!r}>")
+        elif name.startswith("on") or name == "style" or "url(" in value.replace("url(#", ""):
+            found.append(f"<{tag} {name}={value!r}>")
+    return found
+
+
+@pytest.fixture(scope="module")
+def article() -> Report:
+    return report(
+        of_ones(AFTER),
+        before=of_ones(BEFORE),
+        data=Chain.from_text(TEXT, context=3, end="drop"),
+        text=TEXT,
+        losses=[0.6635, 0.4700],
+        provenance={"command": "fsm-gpt demo", "seed": "1337"},
+    )
+
+
+PAGES = {
+    "gambler": lambda: report(gambler()),
+    "hostile": lambda: report(hostile(), title=HOSTILE[0], provenance={HOSTILE[0]: HOSTILE[2]}),
+    "one state": lambda: report(Chain([[1.0]], vocabulary="a", context=1)),
+    "greedy": lambda: report(of_ones(AFTER).with_decoding(Greedy()), before=of_ones(BEFORE)),
+    "64 states": lambda: report(windows(2, 6), before=windows(2, 6, seed=2)),
+    "many tokens": lambda: report(windows(9, 1), text="012345678" * 3),
+}
+
+
+@pytest.fixture(scope="module", params=PAGES)
+def page(request: pytest.FixtureRequest) -> str:
+    return PAGES[request.param]().html
+
+
+def test_every_page_is_balanced_and_asks_for_nothing(page: str) -> None:
+    reader = Reader(page)
+    assert reader.problems == []
+    assert requests(reader) == []
+    assert "@import" not in page
+    assert not {tag for tag, *_ in reader.attributes} & {"script", "iframe", "object", "embed"}
+
+
+def test_the_reader_sees_what_is_wrong() -> None:
+    assert Reader("<p><b>x</p></b>").problems
+    assert Reader("<p>x").problems
+    wrong = '<img src="http://x"><a href="https://x">x</a><p style="color:red">x</p>'
+    assert len(requests(Reader(wrong))) == 3
+    assert requests(Reader('<path fill="url(http://x)"/>'))
+
+
+def test_headings_go_down_one_level_at_a_time(page: str) -> None:
+    levels = [level for level, _ in Reader(page).headings]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(b <= a + 1 for a, b in itertools.pairwise(levels))
+
+
+def test_ids_are_unique_and_links_lead_somewhere(page: str) -> None:
+    reader = Reader(page)
+    ids = [value for _, name, value in reader.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    targets = {
+        value[1:] for _, name, value in reader.attributes if name == "href" and value[:1] == "#"
+    }
+    assert targets <= set(ids)
+
+
+def test_the_policy_names_the_one_style_sheet(article: Report) -> None:
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', article.html)
+    assert policy
+    (style,) = re.findall(r"<style>(.*?)</style>", article.html, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in policy[1].replace("&#39;", "'")
+    assert policy[1].startswith("default-src 'none'")
+    assert "unsafe" not in policy[1]
+
+
+def test_every_colour_of_a_figure_has_a_value_in_both_themes(article: Report) -> None:
+    used = set(
+        re.findall(
+            r"\b[fs]-([a-z]+(?:-ink)?(?:-\d)?)\b",
+            " ".join(
+                value for _, name, value in Reader(article.html).attributes if name == "class"
+            ),
+        )
+    )
+    assert {"token-0", "token-1", "mass", "ink"} <= used
+    for name in used:
+        assert article.html.count(f"--{name}:#") == 2, name
+
+
+def test_the_page_says_everything(article: Report) -> None:
+    headings = [words for _, words in Reader(article.html).headings]
+    for words in (
+        "Summary",
+        "Training sequence",
+        "State graph: before and after",
+        "Before training",
+        "After training",
+        "Next-token probabilities",
+        "Where the time is spent",
+        "Structure under each decoding rule",
+        "How much the past tells",
+        "Spectrum",
+        "Model against data",
+        "Methods and error bounds",
+        "Provenance",
+    ):
+        assert words in headings
+    said = " ".join("".join(Reader(article.html).text).split())
+    assert "[0, 0, 0]" in said
+    assert "[0.268, 0.732]" in said  # the article's row of 000 after 50 steps
+    assert "111 → 110 → 101 → 011 → 111" in said
+    assert "4 (50%)" in said  # 000, 001, 010, 100 are never seen
+    assert "fsm-gpt demo" in said
+    assert "proven" in said
+    assert not re.search("ergodic|attractor|residual", said)
+
+
+def test_the_numbers_are_those_of_the_analyses(article: Report) -> None:
+    rate = entropy_rate(of_ones(AFTER)).bits_per_token
+    assert f"{rate:.4g}" in article.html
+    assert article.facts.to_dict()["entropy_rate"]["bits_per_token"] == rate
+
+
+def test_a_small_page_is_small(article: Report) -> None:
+    assert len(article.html.encode()) < 1_000_000
+
+
+def test_figures_and_tables_are_named_for_those_who_listen(page: str) -> None:
+    attributes = Reader(page).attributes
+    figures = [1 for tag, name, value in attributes if (tag, name) == ("svg", "role")]
+    labels = [value for tag, name, value in attributes if (tag, name) == ("svg", "aria-label")]
+    assert len(figures) == len(labels)
+    assert all(labels)
+    assert {value for tag, name, value in attributes if (tag, name) == ("th", "scope")} <= {
+        "row",
+        "col",
+    }
+
+
+def test_hostile_names_stay_text() -> None:
+    html = PAGES["hostile"]().html
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "\u202e" not in html
+    assert "\x00" not in html
+    assert "\\u202eright to left$x^2$" in html
+
+
+def test_what_does_not_exist_is_said_in_words() -> None:
+    said = " ".join("".join(Reader(report(gambler()).html).text).split())
+    assert "The chain has 2 closed classes" in said
+    assert "3/4" in said  # from 1, ruin comes with probability 3/4 (Norris, Example 1.3.1)
+
+
+def test_a_large_chain_leads_with_its_contexts() -> None:
+    html = PAGES["64 states"]().html
+    assert 0 < html.index('id="contexts"') < html.index('id="graph"')
+    assert "50 states of greatest mass, of 64" in html
+
+
+def test_symbols_are_shown() -> None:
+    sympy = pytest.importorskip("sympy")
+    a, b = sympy.symbols("a b")
+    html = report(Chain.from_matrix([[1 - a, a], [b, 1 - b]])).html
+    assert "b/(a + b)" in html  # Kemeny & Snell: the stationary law of two states
+    assert Reader(html).problems == []
+
+
+def test_save_is_whole_or_not_at_all(article: Report, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text("old")
+    article.save(path)
+    assert path.read_bytes() == article.html.encode()
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    with pytest.raises(FileProblem) as problem:
+        article.save(tmp_path / "no" / "such" / "report.html")
+    assert problem.value.exit_code == 4
+
+
+def test_the_same_chain_gives_the_same_page(article: Report) -> None:
+    again = report(
+        of_ones(AFTER),
+        before=of_ones(BEFORE),
+        data=Chain.from_text(TEXT, context=3, end="drop"),
+        text=TEXT,
+        losses=[0.6635, 0.4700],
+        provenance={"command": "fsm-gpt demo", "seed": "1337"},
+    )
+    assert again.html == article.html
+
+
+def test_a_notebook_shows_it_in_a_sandbox(article: Report) -> None:
+    shown = article._repr_html_()
+    assert shown.startswith("<iframe")
+    assert 'sandbox=""' in shown
+    assert "<style>" not in shown
+    assert "kB of HTML" in repr(article)
+
+
+def test_before_and_after_may_differ_in_size() -> None:
+    html = report(of_ones(AFTER), before=windows(2, 2)).html
+    assert Reader(html).problems == []
+    assert '<th scope="col">before training' not in html  # rows of other states do not compare
