@@ -114,6 +114,11 @@ class WindowRows:
         """Row sums to divide by."""
         return _scale(self.sums)
 
+    @property
+    def _compiled(self) -> bool:
+        """Whether the compiled products serve: large chains of small vocabularies."""
+        return self.next_token.size >= 2**18 and self.n_tokens < 27
+
     def targets(self, first: int, last: int) -> Ids:
         """Successors of states first to last - 1, shape (n, V)."""
         V = self.n_tokens
@@ -137,6 +142,10 @@ class WindowRows:
         rows = self.next_token.reshape(V, -1, V)
         if _dtype_for(x, rows) == object:
             return np.asarray((weights.reshape(V, -1, 1) * rows).sum(axis=0).ravel())
+        if self._compiled:
+            from fsm_gpt.kernels.products import push_window
+
+            return push_window(np.asarray(weights, dtype=np.float64), self.next_token)
         return np.asarray(np.einsum("ar,arv->rv", weights.reshape(V, -1), rows).ravel())
 
     def expect(self, f: Numbers) -> Numbers:
@@ -145,6 +154,10 @@ class WindowRows:
         rows = self.next_token.reshape(V, -1, V)
         if _dtype_for(f, rows) == object:
             values = (rows * f.reshape(1, -1, V)).sum(axis=2).ravel()
+        elif self._compiled:
+            from fsm_gpt.kernels.products import expect_window
+
+            values = expect_window(np.asarray(f, dtype=np.float64), self.next_token)
         else:
             values = np.einsum("arv,rv->ar", rows, f.reshape(-1, V)).ravel()
         return np.asarray(values if self.scale is None else values / self.scale)
