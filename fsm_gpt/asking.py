@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from fsm_gpt.errors import FsmGptError, InvalidArgument, InvalidChain
 from fsm_gpt.space import Vocabulary
+from fsm_gpt.threads import threads_for
 
 __all__ = ["Model", "Rows", "asking"]
 
@@ -91,7 +92,7 @@ def asking(model: Model, vocabulary: Vocabulary) -> Iterator[Callable[[Ids], Row
         lost = (probabilities == 0) & ~hidden
         return Rows(probabilities, int(hidden.sum()), int(lost.sum()))
 
-    with _as_found(model), _without_gradients():
+    with _as_found(model), _without_gradients(), _threads(model):
         yield rows_of
 
 
@@ -178,6 +179,13 @@ def _caller(model: Model, one: Ids) -> Callable[[Ids], Any]:
 def _without_gradients() -> Any:
     torch = loaded_torch()
     return nullcontext() if torch is None else torch.no_grad()
+
+
+def _threads(model: Model) -> Any:
+    if not _is_module(model):
+        return nullcontext()
+    weights = model.parameters()  # type: ignore[attr-defined]
+    return threads_for(loaded_torch(), sum(weight.numel() for weight in weights))
 
 
 @contextmanager

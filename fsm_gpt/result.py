@@ -24,7 +24,7 @@ UNCERTIFIED: Literal["uncertified"] = "uncertified"
 
 def read_only(array: npt.ArrayLike, dtype: Any = None) -> npt.NDArray[Any]:
     """A copy of an array that nobody can write to."""
-    copy = np.array(array, dtype=dtype)
+    copy = np.array(array, dtype=dtype, order="C")
     copy.setflags(write=False)
     return copy
 

@@ -77,7 +77,7 @@ def as_numbers(values: Any, *, where: str = "rows") -> Numbers:
     if hasattr(values, "detach"):  # a torch tensor, of any device
         values = values.detach().cpu().numpy()
     try:
-        array = np.array(values)
+        array = np.array(values, order="C")
     except ValueError:
         raise InvalidChain(f"{where}: the rows have different lengths. Make them equal.") from None
     if array.dtype == np.float32:

@@ -22,6 +22,7 @@ from fsm_gpt.errors import Interrupted, InvalidArgument, InvalidText, NotConverg
 from fsm_gpt.gpt.model import GPT, GPTConfig
 from fsm_gpt.result import Result
 from fsm_gpt.space import Vocabulary
+from fsm_gpt.threads import threads_for
 
 __all__ = ["TrainingRun", "train"]
 
@@ -137,19 +138,20 @@ def train(
 
     losses: list[float] = []
     try:
-        optimizer = torch.optim.AdamW(
-            model.parameters(), lr=learning_rate, weight_decay=weight_decay
-        )
-        for step in range(steps):
-            optimizer.zero_grad()
-            loss = _mean_loss(model, windows, following, loss_on, learn=True)
-            _refuse_divergence(loss, step, learning_rate)
-            losses.append(loss)
-            optimizer.step()
-            if progress is not None:
-                progress(step, loss)
-        final_loss = _mean_loss(model, windows, following, loss_on, learn=False)
-        _refuse_divergence(final_loss, steps, learning_rate)
+        with threads_for(torch, model.n_parameters):
+            optimizer = torch.optim.AdamW(
+                model.parameters(), lr=learning_rate, weight_decay=weight_decay
+            )
+            for step in range(steps):
+                optimizer.zero_grad()
+                loss = _mean_loss(model, windows, following, loss_on, learn=True)
+                _refuse_divergence(loss, step, learning_rate)
+                losses.append(loss)
+                optimizer.step()
+                if progress is not None:
+                    progress(step, loss)
+            final_loss = _mean_loss(model, windows, following, loss_on, learn=False)
+            _refuse_divergence(final_loss, steps, learning_rate)
     except KeyboardInterrupt:
         raise Interrupted(
             f"train: stopped by the user after {len(losses)} of {steps} steps. Nothing was "

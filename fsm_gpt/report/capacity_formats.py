@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import html
-import io
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fsm_gpt import __version__
 from fsm_gpt.capacity import Capacity, NoCapacity
 from fsm_gpt.capacity.words import scale, size_in_words
+from fsm_gpt.report.tables import csv_text, markdown_table, markdown_text
 
 if TYPE_CHECKING:
     from fsm_gpt.report.capacity_report import CapacityReport
@@ -72,14 +70,14 @@ def table(report: CapacityReport) -> str:
 
 def markdown(report: CapacityReport) -> str:
     """Tables that GitHub and Sphinx show."""
-    out = ["# Bits of state", "", _md(report.meaning), ""]
-    out += _md_table(COLUMNS, [_md_row(row) for row in report.rows], numbers=range(1, 8))
+    out = ["# Bits of state", "", markdown_text(report.meaning), ""]
+    out += markdown_table(COLUMNS, [_md_row(row) for row in report.rows], numbers=range(1, 8))
     sourced = [
         (row.name, row.verified, "; ".join(row.notes), "; ".join(row.sources))
         for row in report.rows
     ]
     out += ["", "## Where the sizes are from", ""]
-    out += _md_table(("model", "how seen", "notes", "sources"), sourced)
+    out += markdown_table(("model", "how seen", "notes", "sources"), sourced)
     out += ["", "## Key-value caches", ""]
     out += ["Keys and values of a full context in 16-bit numbers, where the shape is known."]
     out += ["They can be worked out anew from the window, so they are no state beyond it.", ""]
@@ -88,13 +86,13 @@ def markdown(report: CapacityReport) -> str:
         for row in report.rows
         if isinstance(row, Capacity) and row.cache_bytes is not None
     ]
-    out += _md_table(("model", "bytes", "source of the shape"), caches, numbers=[1])
+    out += markdown_table(("model", "bytes", "source of the shape"), caches, numbers=[1])
     out += ["", "## Historic memories", ""]
     memories = [(m.name, str(m.year), f"{m.bytes:,}", m.source) for m in report.memories]
-    out += _md_table(("memory", "year", "bytes", "source"), memories, numbers=[1, 2])
+    out += markdown_table(("memory", "year", "bytes", "source"), memories, numbers=[1, 2])
     out += ["", "## What the article says", ""]
     said = [(c.about, c.article, c.verdict, c.corrected) for c in report.claims]
-    out += _md_table(("about", "the article", "verdict", "computed"), said)
+    out += markdown_table(("about", "the article", "verdict", "computed"), said)
     return "\n".join(out) + "\n"
 
 
@@ -105,39 +103,14 @@ def _md_row(row: Capacity | NoCapacity) -> tuple[str, ...]:
     return (cells[0], *[""] * (len(COLUMNS) - 2), f"no figure: {cells[1]}")
 
 
-def _md_table(
-    heads: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, numbers: Any = ()
-) -> list[str]:
-    rules = ["---:" if i in numbers else "---" for i in range(len(heads))]
-    lines = [heads, *rows]
-    cells = ["| " + " | ".join(_md(cell) for cell in line) + " |" for line in lines]
-    return [cells[0], "| " + " | ".join(rules) + " |", *cells[1:]]
-
-
-def _md(text: str) -> str:
-    """A text that Markdown leaves as it is."""
-    plain = html.escape(" ".join(text.split()), quote=False)
-    return re.sub(r"([\\`*_\[\]|~$])", r"\\\1", plain)
-
-
 def comma_separated(report: CapacityReport) -> str:
     """One line for each model under a line of field names; the rows of RFC 4180."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\r\n")
-    writer.writerow(FIELDS)
+    rows = []
     for row in report.rows:
         fields = row.to_dict()
         fields["no_figure_because"] = row.reason if isinstance(row, NoCapacity) else ""
-        writer.writerow([_csv(fields.get(name)) for name in FIELDS])
-    return stream.getvalue()
-
-
-def _csv(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        return "; ".join(value)
-    return repr(value) if isinstance(value, float) else str(value)
+        rows.append([fields.get(name) for name in FIELDS])
+    return csv_text(FIELDS, rows)
 
 
 def as_json(report: CapacityReport) -> str:
