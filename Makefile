@@ -3,18 +3,26 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-# These two files say that .venv holds what pyproject.toml and constraints.txt ask for.
+# These files say that .venv holds what pyproject.toml and constraints.txt ask for.
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
+READY_DOCS := .venv/.ready-docs
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage lint types format check clean
+.PHONY: help demo studies docs test coverage lint types format check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: $(READY) ## train the article's GPT, analyse its chain, write the report
 	$(BIN)/fsm-gpt demo
+
+studies: $(READY) ## run every study of analysis/ into build/studies
+	$(BIN)/python -m analysis --output build/studies
+
+docs: $(READY_DOCS) ## build the pages of docs/ into build/docs/html; every cell is run
+	$(BIN)/python -m sphinx -E -n -W --keep-going -q -j 2 -b html -d build/docs/doctrees docs build/docs/html
+	@echo "Built: build/docs/html/index.html"
 
 test: $(READY) ## run the tests; ARGS="-k NAME" passes options to pytest
 	$(BIN)/python -m pytest $(ARGS)
@@ -46,6 +54,10 @@ $(READY): pyproject.toml constraints.txt
 
 $(READY_DEV): $(READY)
 	$(PIP) install -c constraints.txt -e ".[dev]"
+	@touch $@
+
+$(READY_DOCS): $(READY)
+	$(PIP) install -c constraints.txt -e ".[docs]"
 	@touch $@
 
 # A .venv that works is kept; a broken or half-made one is made anew.

@@ -1,4 +1,4 @@
-"""The article's experiment, done again: which of its numbers are right, and of what.
+"""The article's experiment, done again: which numbers are right, and which are one seed's.
 
 A GPT of two tokens and a context of three is trained for 50 steps on 111101111011110, and
 its eight rows are printed before and after. Three questions follow. Do the printed numbers come
@@ -15,13 +15,23 @@ import statistics
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
-from typing import TYPE_CHECKING
 
+from analysis.article_figures import convergence_picture, seeds_picture, steps_picture
 from analysis.claims import experiment_claims
 from analysis.commands import main
-from analysis.drawing import curves, level, plain, post, samples, spread
 from analysis.study import Cell, Picture, Progress, Study, Table
-from analysis.subject import SEED, STEPS, Subject, answer, subject
+from analysis.subject import (
+    EPSILON,
+    NEAR,
+    SEED,
+    STEPS,
+    Subject,
+    answer,
+    asked,
+    mixed,
+    picked,
+    subject,
+)
 from analysis.trainings import Trained, arrow, train_all, window_bits, window_floor
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
@@ -32,12 +42,8 @@ from fsm_gpt.markov import (
     compare,
     convergence_bound,
     entropy_rate,
-    mixing_time,
 )
 from fsm_gpt.space import ContextSpace
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["TRANSITIONS", "run"]
 
@@ -46,9 +52,6 @@ TRANSITIONS = (("000", "1"), ("101", "1"), ("111", "1"), ("111", "0"))
 
 SEEDS = range(20)
 LENGTHS = (0, 10, 20, 30, 40, 50, 100, 200, 500, 2000)
-#: How near is near enough, in total variation.
-EPSILON = 1e-6
-NEAR = "1e-6"
 
 #: A chain of more states is not listed whole.
 LISTED = 64
@@ -100,12 +103,13 @@ def run(
         tables["seeds"] = seed_ranges(article, others)
         tables["every_seed"] = every_seed(others)
         tables["steps"] = by_steps(about, longer)
-        figures["seeds"] = seeds_picture(article, others)
+        figures["seeds"] = seeds_picture(article, others, TRANSITIONS)
         figures["steps"] = steps_picture(tables["steps"])
         inputs |= {"seeds": list(seeds), "all_steps": list(steps)}
     tables["convergence"] = convergence(about)
-    if isinstance(tables["convergence"].rows[-1][-1], int):
-        figures["convergence"] = convergence_picture(about)
+    times = convergence_picture(about.chain)
+    if times is not None:
+        figures["convergence"] = times
     return Study(
         name="article",
         question="Do the article's numbers come out, and which of them are facts of one seed?",
@@ -291,100 +295,15 @@ def convergence(about: Subject) -> Table:
 
 
 def _times(name: str, chain: Chain) -> list[Cell]:
-    true = partial(mixing_time, chain, epsilon=EPSILON)
-    bound = partial(convergence_bound, chain, epsilon=EPSILON)
+    true = mixed(chain)
+    bound = asked(partial(convergence_bound, chain, epsilon=EPSILON))
     return [
         name,
-        answer(true, lambda found: found.steps),
-        answer(true, lambda found: found.average_steps),
-        answer(bound, lambda found: found.smallest),
-        answer(bound, lambda found: found.steps),
+        picked(true, lambda found: found.steps),
+        picked(true, lambda found: found.average_steps),
+        picked(bound, lambda found: found.smallest),
+        picked(bound, lambda found: found.steps),
     ]
-
-
-# ---- figures ----
-
-
-def seeds_picture(article: Trained, others: Sequence[Trained]) -> Picture:
-    """One dot a seed."""
-    names = [arrow(c, t) for c, t in TRANSITIONS]
-    values = [[one.probability(c, t) for one in others] for c, t in TRANSITIONS]
-    chosen = [article.probability(c, t) for c, t in TRANSITIONS]
-    title = f"After {STEPS} steps the probabilities depend on the seed"
-
-    def draw(figure: Figure) -> None:
-        ax = plain(figure.add_subplot(), title, "probability", "")
-        spread(
-            ax,
-            names,
-            values,
-            chosen,
-            chosen_name=f"the article's seed, {SEED}",
-            others_name=f"{len(others)} other seeds",
-        )
-
-    return Picture(title, draw, size=(6.4, 3.4))
-
-
-def steps_picture(table: Table) -> Picture:
-    """Certainty grows, the loss meets its floor."""
-    steps = [float(str(n)) for n in table.column("steps")]
-    share, even, loss, above = (
-        [float(value) for value in table.column(name) if isinstance(value, float)]
-        for name in ("101 → 011", "111 → 111", "loss (bits)", "above the floor (bits)")
-    )
-    floor = loss[-1] - above[-1]
-
-    def draw(figure: Figure) -> None:
-        left, right = figure.subplots(1, 2)
-        plain(left, "Certain only in the long run", "training steps", "probability")
-        curves(left, {"111 → 111": (steps, even), "101 → 011": (steps, share)})
-        left.yaxis.set_major_formatter("{x:.0%}")
-        left.set_ylim(0.38, 1.03)
-        plain(right, "The loss meets its floor", "training steps", "loss (bits per token)")
-        curves(right, {"loss": (steps, loss)})
-        level(right, floor, f"floor {floor:g}", above=False)
-        right.set_ylim(0.45, 1.0)
-        for ax in (left, right):
-            ax.set_xscale("symlog", linthresh=10)
-            ax.set_xticks([0, 10, 50, 200, 2000], ["0", "10", "50", "200", "2,000"])
-            ax.set_xlim(-1, max(steps) + 300)
-            ax.minorticks_off()
-            post(ax, STEPS, "the article" if ax is right else "")
-
-    return Picture(
-        f"Probability and loss against training steps, seed {SEED}; the article stops at {STEPS}",
-        draw,
-        size=(8.6, 3.4),
-    )
-
-
-def convergence_picture(about: Subject) -> Picture:
-    """The true distance, and the bound."""
-    true = mixing_time(about.chain, epsilon=EPSILON)
-    bound = convergence_bound(about.chain, epsilon=EPSILON)
-    times = samples(bound.steps)
-
-    def draw(figure: Figure) -> None:
-        ax = plain(
-            figure.add_subplot(),
-            f"To {NEAR}: {true.steps:,} tokens, where the bound asks for {bound.steps:,}",
-            "tokens",
-            "distance",
-        )
-        curves(
-            ax,
-            {
-                "bound of Zekri et al.": (times, [bound.at(n) for n in times]),
-                "true, worst start": (true.times.tolist(), true.distances.tolist()),
-            },
-            marks=False,
-        )
-        ax.set_yscale("log")
-        ax.xaxis.set_major_formatter("{x:,.0f}")
-        level(ax, EPSILON, NEAR, above=False)
-
-    return Picture("The distance from the worst start, and a bound on it", draw)
 
 
 if __name__ == "__main__":

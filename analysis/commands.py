@@ -6,7 +6,6 @@ are those of ``fsm-gpt``.
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,8 +17,9 @@ import click
 from analysis.study import Progress, Study, made_folder
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
+from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse
 from fsm_gpt.cli.console import progress
-from fsm_gpt.cli.inputs import chain_options, read_chain, read_text
+from fsm_gpt.cli.inputs import read_text
 from fsm_gpt.cli.program import Program
 from fsm_gpt.files import check_writable
 
@@ -70,8 +70,6 @@ def main(
     name: str, studies: Mapping[str, Run], *, about: str, args: Sequence[str] | None = None
 ) -> NoReturn:
     """Run one study, or several, from the command line and leave with the exit code."""
-    # The models are tiny: a second thread only waits, and for long where the machine is busy.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     typed = list(sys.argv[1:] if args is None else args)
     command = _command(name, studies, about, shlex.join(["python", "-m", name, *typed]))
     _One(command).main(args=[name, *typed], prog_name="python -m")
@@ -105,13 +103,11 @@ def _command(name: str, studies: Mapping[str, Run], about: str, typed: str) -> c
         ctx: click.Context,
         model: str | None,
         text: str | None,
-        vocabulary: str | None,
-        short_contexts: bool,
-        truncate_to: int | None,
+        how: Reading,
         quick: bool,
         output: str,
     ) -> None:
-        if model is None and (text or vocabulary or short_contexts or truncate_to is not None):
+        if model is None and (text is not None or how.of_checkpoints):
             raise click.UsageError(
                 "--text, --vocabulary, --short-contexts and --truncate-to belong to a checkpoint, "
                 "and none was named with --model.",
@@ -122,12 +118,9 @@ def _command(name: str, studies: Mapping[str, Run], about: str, typed: str) -> c
         words = None if text is None else read_text(text)
         chain = None
         if model is not None:
-            chain = read_chain(
-                model,
-                vocabulary=vocabulary,
-                short_contexts=short_contexts,
-                truncate_to=truncate_to,
-            )
+            chain = read_to_analyse(model, how)
+            if words is not None:
+                check_text(words, chain)
         for part, run in studies.items():
             with progress(part.replace("_", " ")) as tick:
                 found = run(model=chain, text=words, quick=quick, progress=tick)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from analysis.commands import main
 from analysis.drawing import Curve, curves, level, log_counts, plain, post
 from analysis.study import Cell, Picture, Progress, Study, Table
-from analysis.subject import SEED, STEPS, Subject, answer, asked, subject
+from analysis.subject import SEED, STEPS, Subject, answer, asked, mixed, picked, subject
 from analysis.trainings import train_all
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
@@ -21,7 +21,6 @@ from fsm_gpt.markov import (
     compare,
     entropy_rate,
     memory_curve,
-    mixing_time,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ __all__ = ["run"]
 
 TEMPERATURES = (0, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5)
 LENGTHS = (0, 10, 20, 30, 40, 50, 70, 100, 200, 500)
-EPSILON = 1e-6
 
 
 def run(
@@ -68,7 +66,7 @@ def run(
     tables = {
         "rates": rates(chains),
         "memory": memory(chains),
-        "temperature": by_temperature(about.chain, temperatures),
+        "temperature": by_temperature(about.chain, temperatures, progress),
     }
     figures = {
         "memory": memory_picture(tables["memory"]),
@@ -129,20 +127,22 @@ def memory(chains: dict[str, Chain]) -> Table:
     )
 
 
-def by_temperature(chain: Chain, temperatures: Sequence[float]) -> Table:
+def by_temperature(chain: Chain, temperatures: Sequence[float], progress: Progress | None) -> Table:
     """The entropy rate and the time to forget the start, at each temperature."""
     rows: list[list[Cell]] = []
-    for T in temperatures:
+    for place, T in enumerate(temperatures, start=1):
         decoded = chain.with_decoding(Temperature(T))
-        time = partial(mixing_time, decoded, epsilon=EPSILON)
+        time = mixed(decoded)
         rows.append(
             [
                 T,
                 answer(partial(entropy_rate, decoded), lambda rate: float(rate.bits_per_token)),
-                answer(time, lambda found: found.steps),
-                answer(time, lambda found: found.average_steps),
+                picked(time, lambda found: found.steps),
+                picked(time, lambda found: found.average_steps),
             ]
         )
+        if progress is not None:
+            progress(place, len(temperatures), f"temperature {T:g}")
     return Table(
         "Against temperature",
         (
@@ -155,7 +155,7 @@ def by_temperature(chain: Chain, temperatures: Sequence[float]) -> Table:
         formats={"temperature": "g", "entropy rate (bits)": ".4f"},
         note="Tokens until the distribution of the state is within 1e-6 of the stationary one in "
         "total variation, from the worst start and averaged over starts. Temperature 0 is greedy: "
-        "its chain goes round a cycle, or has several closed classes, and never settles.",
+        "a chain that goes round a cycle, or has several closed classes, never settles.",
     )
 
 

@@ -81,9 +81,12 @@ def summary(about: Subject, found: dict[str, StationaryDistribution]) -> Table:
     """A row for each chain: how spread out it is, how sure that is, how far from the data."""
     rows: list[list[Cell]] = []
     for name, one in found.items():
-        against = None
+        kl: Cell = None
+        cross: Cell = None
         if about.data is not None and name != "data":
             against = partial(compare, about.data, one.chain)
+            kl = answer(against, lambda it: it.kl_bits_per_token)
+            cross = answer(against, lambda it: it.cross_entropy_bits_per_token)
         rows.append(
             [
                 name,
@@ -91,8 +94,8 @@ def summary(about: Subject, found: dict[str, StationaryDistribution]) -> Table:
                 len(one.classes),
                 answer(partial(attrgetter("effective_states"), one), float),
                 one.error_bound,
-                against and answer(against, lambda found: found.kl_bits_per_token),
-                against and answer(against, lambda found: found.cross_entropy_bits_per_token),
+                kl,
+                cross,
             ]
         )
     return Table(
@@ -170,8 +173,8 @@ def exactly(about: Subject) -> Table:
         rows,
         formats={"float": ".16f", "difference": ".1e", "bound": ".1e"},
         note="The exact answer takes the binary value of every float row, divided by the row's "
-        "exact sum. The bound is on the relative error; no probability is more than 1, so it bounds "
-        "the difference too.",
+        "exact sum. The bound is on the relative error, and so on the difference too: no "
+        "probability is more than 1.",
     )
 
 

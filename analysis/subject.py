@@ -23,16 +23,37 @@ from fsm_gpt.errors import (
     StateSpaceTooLarge,
 )
 from fsm_gpt.extract import extract
+from fsm_gpt.markov import MixingTime, mixing_time
 
 if TYPE_CHECKING:
     from fsm_gpt.gpt import TrainingRun
 
-__all__ = ["SEED", "STEPS", "TEXT", "Subject", "answer", "asked", "baby", "data_chain", "subject"]
+__all__ = [
+    "EPSILON",
+    "NEAR",
+    "SEED",
+    "STEPS",
+    "TEXT",
+    "Subject",
+    "answer",
+    "asked",
+    "baby",
+    "data_chain",
+    "mixed",
+    "picked",
+    "subject",
+]
 
 T = TypeVar("T")
 
 #: The article's context, seed and number of steps.
 CONTEXT, SEED, STEPS = 3, 1337, 50
+
+#: How near to the stationary distribution is near, in total variation; and the same in words.
+EPSILON, NEAR = 1e-6, "1e-6"
+
+#: Mixing times are left out above this: their cost grows with the cube of the states.
+COSTLY_STATES = 1024
 
 #: Why a cell has no number.
 _WHY: tuple[tuple[type[FsmGptError], str], ...] = (
@@ -120,6 +141,11 @@ def asked(question: Callable[[], T]) -> T | str:
         return next(words for kind, words in _WHY if isinstance(problem, kind))
 
 
+def picked(found: T | str, pick: Callable[[T], Cell]) -> Cell:
+    """A number out of what :func:`asked` gave."""
+    return found if isinstance(found, str) else pick(found)
+
+
 def answer(question: Callable[[], T], pick: Callable[[T], Cell]) -> Cell:
     """A number out of an answer, or in two words why there is none.
 
@@ -128,5 +154,16 @@ def answer(question: Callable[[], T], pick: Callable[[T], Cell]) -> Cell:
     >>> answer(lambda: loops.effective_states, float)
     'not unique'
     """
-    found = asked(question)
-    return found if isinstance(found, str) else pick(found)
+    return picked(asked(question), pick)
+
+
+@lru_cache(maxsize=32)
+def mixed(chain: Chain) -> MixingTime | str:
+    """The mixing time to ``EPSILON``, worked out once a chain, or why there is none.
+
+    >>> mixed(Chain([[0.5, 0.5]] * 4)).steps
+    2
+    """
+    if chain.n_states > COSTLY_STATES:
+        return "too many states"
+    return asked(lambda: mixing_time(chain, epsilon=EPSILON))

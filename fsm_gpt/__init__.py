@@ -31,7 +31,7 @@ _PUBLIC = {
     "fsm_gpt.decoding": ["Full", "Greedy", "MinP", "Temperature", "TopK", "TopP"],
     "fsm_gpt.extract": ["extract"],
     "fsm_gpt.gpt": ["GPT", "GPTConfig", "TrainingRun", "load_model", "save_model", "train"],
-    "fsm_gpt.io": ["load", "save"],
+    "fsm_gpt.io": ["export", "load", "save"],
     "fsm_gpt.markov": [
         "absorption",
         "communicating_classes",
@@ -39,6 +39,7 @@ _PUBLIC = {
         "convergence_bound",
         "entropy_rate",
         "fundamental_matrix",
+        "hitting",
         "kemeny_constant",
         "limiting_distribution",
         "mean_first_passage",
@@ -77,7 +78,7 @@ if TYPE_CHECKING:
         save_model as save_model,
         train as train,
     )
-    from fsm_gpt.io import load as load, save as save
+    from fsm_gpt.io import export as export, load as load, save as save
     from fsm_gpt.markov import (
         absorption as absorption,
         communicating_classes as communicating_classes,
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
         convergence_bound as convergence_bound,
         entropy_rate as entropy_rate,
         fundamental_matrix as fundamental_matrix,
+        hitting as hitting,
         kemeny_constant as kemeny_constant,
         limiting_distribution as limiting_distribution,
         mean_first_passage as mean_first_passage,

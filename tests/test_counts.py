@@ -1,5 +1,6 @@
 """The data's own chain against counts made here with a Counter and strings."""
 
+import itertools
 import time
 from collections import Counter, defaultdict
 from fractions import Fraction
@@ -7,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import assume, given, strategies as st
 
 from fsm_gpt.chain import Chain
+from fsm_gpt.counts import context_coverage
 from fsm_gpt.errors import FsmGptError, InvalidArgument, InvalidChain, InvalidText
 
 ARTICLE = "111101111011110"
@@ -215,6 +217,47 @@ def test_large_counts_are_exact() -> None:
     most = 2**63 - 1  # the sum is no 64-bit integer
     huge = Chain.from_counts({"a": {"a": most, "b": most}, "b": {"a": 1}})
     assert huge.next_token[0].tolist() == [Fraction(1, 2), Fraction(1, 2)]
+
+
+# ---- coverage ----
+
+
+def test_contexts_the_article_never_trains_on() -> None:
+    # Errata: contexts never seen in training are 000, 001, 010 and 100.
+    found = context_coverage(ARTICLE, context=3)
+    assert found.unseen == ("000", "001", "010", "100")
+    assert found.possible == (2, 4, 8)
+    assert found.seen == (2, 3, 4)  # 0 1; 01 10 11; 011 101 110 111
+    assert found.unseen_share == (0, 0.25, 0.5)
+    assert "3 tokens: 4 of 8 (50.0%)" in str(found)
+    assert "000, 001, 010, 100" in str(found)
+    assert found.to_dict()["unseen"] == ["000", "001", "010", "100"]
+
+
+@given(st.text("abc", min_size=2, max_size=20), st.integers(1, 3))
+def test_coverage_is_that_of_slices(text: str, L: int) -> None:
+    assume(len(text) > L)
+    found = context_coverage(text, context=L, vocabulary="abc")
+    for k in range(1, L + 1):
+        slices = {text[i : i + k] for i in range(len(text) - k)}
+        assert found.seen[k - 1] == len(slices)
+        assert found.unseen_share[k - 1] == pytest.approx(1 - len(slices) / 3**k)
+    every = {"".join(tokens) for tokens in itertools.product("abc", repeat=L)}
+    last = {text[i : i + L] for i in range(len(text) - L)}
+    assert list(found.unseen) == sorted(every - last)
+
+
+def test_coverage_of_a_space_too_large_to_list() -> None:
+    found = context_coverage("ab" * 50, context=40)
+    assert len(found.unseen) == 1000
+    assert found.possible[-1] == 2**40
+    assert f"and {2**40 - 2 - 12:,} more" in str(found)
+    whole = context_coverage("aabba", context=1)
+    assert whole.unseen == ()
+    assert "0 of 2 (0.0%)" in str(whole)
+    for context in (0, 5, 99):
+        with pytest.raises((InvalidText, InvalidArgument)):
+            context_coverage("aabba", context=context)
 
 
 # ---- refusals ----

@@ -137,7 +137,8 @@ FLOATS = (
             max_size=3,
         )
     )
-    .map(np.array)
+    .map(lambda rows: np.array(rows) / np.maximum(np.sum(rows, axis=1, keepdims=True), 1.0))
+    .filter(lambda rows: bool((rows.sum(axis=1) > 0).all()))
 )
 THRESHOLDS = st.one_of(
     st.sampled_from([0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.99, 1.0, 1e-12, 5e-324]),

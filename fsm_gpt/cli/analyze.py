@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsm_gpt.cli.console import command_line, json_option
+from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse
+from fsm_gpt.cli.console import command_line, json_option, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
-from fsm_gpt.cli.inputs import chain_options, check_text, read_chain, read_text
+from fsm_gpt.cli.inputs import FILE, read_text
 from fsm_gpt.cli.show import show_facts
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["analyze"]
     short_help="Every number of a chain.",
     epilog="\b\nExample:\n  fsm-gpt analyze chain.safetensors --temperature 0.5 --json",
 )
-@click.argument("chain_or_checkpoint")
+@click.argument("chain_or_checkpoint", type=FILE)
 @chain_options
 @decoding_options
 @click.option("--exact", is_flag=True, help="In rationals, where the chain is small.")
@@ -30,9 +31,7 @@ __all__ = ["analyze"]
 @json_option
 def analyze(
     chain_or_checkpoint: str,
-    vocabulary: str | None,
-    short_contexts: bool,
-    truncate_to: int | None,
+    how: Reading,
     decoding: tuple[Rule, ...],
     exact: bool,
     text: str | None,
@@ -44,20 +43,15 @@ def analyze(
     Decoding options apply in the order in which they are typed.
     """
     words = None if text is None else read_text(text)
-    chain = read_chain(
-        chain_or_checkpoint,
-        vocabulary=vocabulary,
-        short_contexts=short_contexts,
-        truncate_to=truncate_to,
-        decoding=decoding,
-    )
+    chain = read_to_analyse(chain_or_checkpoint, how, decoding=decoding)
     if words is not None:
         check_text(words, chain)
     from fsm_gpt.report.facts import gather
 
-    facts = gather(
-        chain.exact() if exact else chain,
-        text=words,
-        provenance={"command": command_line()},
-    )
+    with working("analysing"):
+        facts = gather(
+            chain.exact() if exact else chain,
+            text=words,
+            provenance={"command": command_line()},
+        )
     show_facts(facts, as_json=as_json)

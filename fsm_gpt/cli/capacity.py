@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from fsm_gpt.cli.console import json_option, show_json
-from fsm_gpt.cli.inputs import ready_to_write
+from fsm_gpt.cli.inputs import FILE, Choice, ready_to_write
 from fsm_gpt.files import shown
 
 if TYPE_CHECKING:
@@ -24,12 +26,19 @@ FORMATS = ("table", "markdown", "csv", "json", "html", "bibtex")
     short_help="Bits of state of real models.",
     epilog="\b\nExample:\n  fsm-gpt capacity gpt2 gpt-3 llama-3-8b --output capacity.html",
 )
-@click.argument("names", nargs=-1, metavar="[NAME_OR_CONFIG]...")
+@click.argument(
+    "names",
+    nargs=-1,
+    metavar="[NAME_OR_CONFIG]...",
+    shell_complete=lambda ctx, param, typed: _names(typed),
+)
 @click.option("--all", "everything", is_flag=True, help="Every model of the table.")
 @click.option("--vocab", type=SIZE, metavar="V", help="How many ids, in place of the model's own.")
 @click.option("--context", type=SIZE, metavar="L", help="Tokens, in place of the model's own.")
-@click.option("--output", "-o", metavar="FILE", help="Write a file; its ending says in which form.")
-@click.option("--format", "form", type=click.Choice(FORMATS), help="How to print or write it.")
+@click.option(
+    "--output", "-o", type=FILE, metavar="FILE", help="Write a file; its ending says in which form."
+)
+@click.option("--format", "form", type=Choice(FORMATS), help="How to print or write it.")
 @json_option
 def capacity(
     names: tuple[str, ...],
@@ -82,6 +91,15 @@ def capacity(
         show_json(document)
     else:
         click.echo(report.render(form or "table").rstrip("\r\n"))
+
+
+def _names(typed: str) -> list[CompletionItem]:
+    """Models whose name begins so, in a form that is one word, or else files."""
+    from fsm_gpt.capacity import all_models
+
+    words = [re.sub(r"[^a-z0-9.]+", "-", model.name.lower()).strip("-") for model in all_models()]
+    meant = [CompletionItem(word) for word in words if word.startswith(typed.lower())]
+    return meant or [CompletionItem(typed, type="file")]
 
 
 def _refuse_contradictions(names: tuple[str, ...], *, everything: bool, sizes: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import click
 
 from fsm_gpt.cli.interrupts import check
 
-__all__ = ["SCHEMA", "command_line", "json_option", "progress", "say", "show_json"]
+__all__ = ["SCHEMA", "command_line", "json_option", "progress", "say", "show_json", "working"]
 
 #: The version of the JSON documents; it changes when a key changes its meaning or goes.
 SCHEMA = 1
@@ -83,3 +84,33 @@ def _now_and_then(what: str) -> Callable[[int, int, str], None]:
             say(f"{what}: {done:,} of {total:,} {more}".rstrip())
 
     return report
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """A sign of life on stderr during work that does not say how far it is.
+
+    On a terminal a line that counts the seconds and goes away at the end; elsewhere a line
+    now and then. What is done soon says nothing.
+    """
+    done = threading.Event()
+    watch = threading.Thread(target=_count, args=(what, done), daemon=True)
+    watch.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watch.join()
+    check()
+
+
+def _count(what: str, done: threading.Event) -> None:
+    began = time.monotonic()
+    line = ""
+    terminal = sys.stderr.isatty()
+    pause = min(QUIET_SECONDS, 1.0) if terminal else QUIET_SECONDS
+    while not done.wait(pause):
+        line = f"{what}: {time.monotonic() - began:.0f} s"
+        click.echo(f"\r{line}" if terminal else line, err=True, nl=not terminal)
+    if terminal and line:
+        click.echo(f"\r{' ' * len(line)}\r", err=True, nl=False)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fsm_gpt.cli.chains import Reading, chain_options, read_chain
 from fsm_gpt.cli.console import json_option, show_json
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
-from fsm_gpt.cli.inputs import chain_options, output_option, read_chain, ready_to_write
+from fsm_gpt.cli.inputs import FILE, output_option, ready_to_write
 
 if TYPE_CHECKING:
     from fsm_gpt.decoding import Rule
@@ -21,16 +22,14 @@ __all__ = ["extract"]
     short_help="The chain of a checkpoint.",
     epilog="\b\nExample:\n  fsm-gpt extract model.safetensors --top-k 2 --output chain.safetensors",
 )
-@click.argument("checkpoint")
+@click.argument("checkpoint", type=FILE)
 @chain_options
 @decoding_options
 @output_option("chain.safetensors", "the chain")
 @json_option
 def extract(
     checkpoint: str,
-    vocabulary: str | None,
-    short_contexts: bool,
-    truncate_to: int | None,
+    how: Reading,
     decoding: tuple[Rule, ...],
     output: str,
     as_json: bool,
@@ -40,15 +39,8 @@ def extract(
     CHECKPOINT is a file of fsm-gpt train, or nanoGPT's ckpt.pt. Decoding options apply
     in the order in which they are typed.
     """
-    ready_to_write(output, checkpoint, vocabulary)
-    chain = read_chain(
-        checkpoint,
-        vocabulary=vocabulary,
-        short_contexts=short_contexts,
-        truncate_to=truncate_to,
-        decoding=decoding,
-        checkpoint_only=True,
-    )
+    ready_to_write(output, checkpoint, how.vocabulary)
+    chain = read_chain(checkpoint, how, decoding=decoding, checkpoint_only=True)
     from fsm_gpt.decoding import in_words
     from fsm_gpt.io import save
 

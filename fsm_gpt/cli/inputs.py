@@ -1,30 +1,34 @@
-"""What verbs are given: a text, a vocabulary, a checkpoint or a chain; and where they write."""
+"""What verbs are given: a text, a vocabulary, the name of a file; and where they write."""
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
+from click.shell_completion import CompletionItem
 
-from fsm_gpt.cli.console import progress, say
-from fsm_gpt.errors import FileProblem, InvalidArgument
+from fsm_gpt.cli.console import say
+from fsm_gpt.errors import FileProblem
 from fsm_gpt.files import check_writable, read_limited, read_stream, shown
 
 if TYPE_CHECKING:
-    from fsm_gpt.chain import Chain
-    from fsm_gpt.decoding import Rule
     from fsm_gpt.space import Vocabulary
 
+    _Choice: TypeAlias = click.Choice[str]
+    _ParamType: TypeAlias = click.ParamType[str]
+else:  # older versions of click take no type here
+    _Choice, _ParamType = click.Choice, click.ParamType
+
 __all__ = [
-    "chain_options",
-    "check_text",
+    "FILE",
+    "Choice",
     "output_option",
-    "read_chain",
     "read_text",
     "read_vocabulary_option",
     "ready_to_write",
@@ -35,6 +39,37 @@ LARGEST_TEXT = 2**28
 
 #: A word that ends like a file name, such as input.txt.
 _LIKE_A_FILE = re.compile(r"\.(txt|text|md|csv|json|dat|bin|pkl|pt|safetensors)$", re.IGNORECASE)
+
+
+class _FileName(_ParamType):
+    """The name of a file, which a shell can complete; whether it is there is asked later."""
+
+    name = "file"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Ask the shell for files."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+FILE = _FileName()
+
+
+class Choice(_Choice):
+    """One of some words; a word that is nearly one of them gets a suggestion."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word."""
+        try:
+            return str(super().convert(value, param, ctx))
+        except click.BadParameter as error:
+            words = [str(word) for word in self.choices]
+            near = difflib.get_close_matches(str(value).lower(), words, n=1, cutoff=0.5)
+            if not near:
+                raise
+            said = f"{error.message.rstrip('.')}. Did you mean {near[0]}?"
+            raise click.BadParameter(said, ctx, param) from None
 
 
 def read_text(given: str) -> str:
@@ -66,18 +101,6 @@ def read_text(given: str) -> str:
     return text
 
 
-def check_text(text: str, chain: Chain) -> None:
-    """Refuse a text to compare with that the chain cannot read."""
-    from fsm_gpt.counts import context_coverage
-
-    if chain.context is None:
-        raise InvalidArgument(
-            "text: the states of this chain are not contexts of its tokens, so no text can be "
-            "compared with it. Leave --text out."
-        )
-    context_coverage(text, context=chain.context, vocabulary=chain.vocabulary)
-
-
 def _is_a_path(given: str) -> bool:
     """Whether a file is meant: there is one, or the word looks like a path."""
     looks = "/" in given or os.sep in given or _LIKE_A_FILE.search(given)
@@ -103,6 +126,7 @@ def output_option(default: str | None, what: str) -> Callable[..., Any]:
     return click.option(
         "--output",
         "-o",
+        type=FILE,
         default=default,
         show_default=default is not None,
         required=default is None,
@@ -121,65 +145,3 @@ def ready_to_write(output: str, *inputs: str | None) -> None:
                 f"{shown(output)}: it is what is read here, and would be overwritten. "
                 f"Name another file with --output."
             )
-
-
-def chain_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that say how a checkpoint becomes a chain."""
-    for option in (
-        click.option(
-            "--vocabulary",
-            metavar="FILE",
-            help="The checkpoint's tokens: nanoGPT's meta.pkl, a JSON list, or the characters.",
-        ),
-        click.option(
-            "--short-contexts", is_flag=True, help="Also the contexts shorter than a window."
-        ),
-        click.option(
-            "--truncate-to",
-            type=int,
-            metavar="K",
-            help="The chain of the model that sees only the last K tokens.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def read_chain(
-    path: str,
-    *,
-    vocabulary: str | None = None,
-    short_contexts: bool = False,
-    truncate_to: int | None = None,
-    decoding: Sequence[Rule] = (),
-    checkpoint_only: bool = False,
-) -> Chain:
-    """The chain in a chain file, or the chain of the model in a checkpoint, decoded."""
-    from fsm_gpt.io.read import is_chain_file, load
-
-    if is_chain_file(path) and not checkpoint_only:
-        if vocabulary is not None or short_contexts or truncate_to is not None:
-            raise click.UsageError(
-                f"{shown(path)} holds a chain, and --vocabulary, --short-contexts and "
-                f"--truncate-to are for checkpoints. Extract the chain anew with them.",
-                click.get_current_context(),
-            )
-        chain = load(path)
-        return chain.with_decoding(*decoding) if decoding else chain
-    if is_chain_file(path):
-        raise FileProblem(
-            f"{shown(path)}: it holds a chain already, where a checkpoint is needed. "
-            f"fsm-gpt analyze and fsm-gpt plot take it as it is."
-        )
-    from fsm_gpt.extract import extract
-    from fsm_gpt.gpt import load_model
-
-    model = load_model(path, vocabulary=read_vocabulary_option(vocabulary))
-    with progress("extracting") as tick:
-        return extract(
-            model,
-            short_contexts=short_contexts,
-            truncate_to=truncate_to,
-            decoding=tuple(decoding) or None,
-            progress=lambda done, total: tick(done, total, "contexts"),
-        )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsm_gpt.cli.console import json_option, show_json
+from fsm_gpt.cli.chains import Reading, chain_options, read_chain
+from fsm_gpt.cli.console import json_option, show_json, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
-from fsm_gpt.cli.inputs import chain_options, output_option, read_chain, ready_to_write
+from fsm_gpt.cli.inputs import FILE, Choice, output_option, ready_to_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,9 +29,9 @@ KINDS = ("graph", "table", "spectrum", "memory")
     short_help="One picture of a chain.",
     epilog="\b\nExample:\n  fsm-gpt plot chain.safetensors --greedy --output graph.svg",
 )
-@click.argument("chain_or_checkpoint")
+@click.argument("chain_or_checkpoint", type=FILE)
 @click.option(
-    "--kind", type=click.Choice(KINDS), default="graph", show_default=True, help="What to draw."
+    "--kind", type=Choice(KINDS), default="graph", show_default=True, help="What to draw."
 )
 @chain_options
 @decoding_options
@@ -40,9 +41,7 @@ KINDS = ("graph", "table", "spectrum", "memory")
 def plot(
     chain_or_checkpoint: str,
     kind: str,
-    vocabulary: str | None,
-    short_contexts: bool,
-    truncate_to: int | None,
+    how: Reading,
     decoding: tuple[Rule, ...],
     dark: bool,
     output: str,
@@ -58,15 +57,10 @@ def plot(
             f"what is written.",
             click.get_current_context(),
         )
-    ready_to_write(output, chain_or_checkpoint, vocabulary)
-    chain = read_chain(
-        chain_or_checkpoint,
-        vocabulary=vocabulary,
-        short_contexts=short_contexts,
-        truncate_to=truncate_to,
-        decoding=decoding,
-    )
-    draw(chain, kind, output, dark=dark)
+    ready_to_write(output, chain_or_checkpoint, how.vocabulary)
+    chain = read_chain(chain_or_checkpoint, how, decoding=decoding)
+    with working("drawing"):
+        draw(chain, kind, output, dark=dark)
     if as_json:
         show_json({"kind": kind, "file": output})
     else:

@@ -19,7 +19,18 @@ from fsm_gpt.errors import Interrupted
 
 __all__ = ["Program", "main"]
 
-VERBS = ("demo", "train", "extract", "analyze", "report", "plot", "capacity")
+VERBS = (
+    "demo",
+    "train",
+    "extract",
+    "analyze",
+    "report",
+    "plot",
+    "simulate",
+    "compare",
+    "export",
+    "capacity",
+)
 
 
 class Program(click.Group):
@@ -95,11 +106,30 @@ def _say(message: str) -> None:
         pass
 
 
+#: Where to begin, for those who type the name of the program alone.
+BEGIN = """\
+fsm-gpt: a small GPT as a finite-state Markov chain.
+
+Where to begin:
+  fsm-gpt demo                   train the article's GPT, analyse its chain, write a report
+  fsm-gpt report ckpt.pt         the same for a checkpoint of yours, nanoGPT's or our own
+  fsm-gpt capacity gpt2 gpt-3    how many bits of state real models have
+
+fsm-gpt --help lists all verbs, fsm-gpt VERB --help explains one."""
+
+#: How a shell learns to complete verbs, options and names.
+COMPLETION = """\b
+Completion of verbs, options and names by Tab, once in the shell's own settings:
+  bash  eval "$(_FSM_GPT_COMPLETE=bash_source fsm-gpt)"   in ~/.bashrc
+  zsh   eval "$(_FSM_GPT_COMPLETE=zsh_source fsm-gpt)"    in ~/.zshrc
+  fish  _FSM_GPT_COMPLETE=fish_source fsm-gpt | source    in ~/.config/fish/config.fish"""
+
+
 @click.group(
     cls=Program,
     invoke_without_command=True,
     subcommand_metavar="VERB ...",
-    epilog="\b\nExample:\n  fsm-gpt demo",
+    epilog=COMPLETION + "\n\n\b\nExample:\n  fsm-gpt demo",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="fsm-gpt")
@@ -111,5 +141,5 @@ def main(ctx: click.Context) -> None:
     ask the chain questions that have exact answers; see it.
     """
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help(), err=True)
+        click.echo(BEGIN, err=True)
         ctx.exit(2)

@@ -6,16 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsm_gpt.cli.console import command_line, json_option, say
+from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse
+from fsm_gpt.cli.console import command_line, json_option, say, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
-from fsm_gpt.cli.inputs import (
-    chain_options,
-    check_text,
-    output_option,
-    read_chain,
-    read_text,
-    ready_to_write,
-)
+from fsm_gpt.cli.inputs import FILE, output_option, read_text, ready_to_write
 from fsm_gpt.cli.show import show_facts, write_report
 
 if TYPE_CHECKING:
@@ -29,7 +23,7 @@ __all__ = ["report"]
     short_help="One HTML page about a chain.",
     epilog="\b\nExample:\n  fsm-gpt report ckpt.pt --text input.txt --vocabulary meta.pkl",
 )
-@click.argument("checkpoint_or_chain")
+@click.argument("checkpoint_or_chain", type=FILE)
 @click.option("--text", metavar="TEXT_OR_FILE", help="What it was trained on, to compare with.")
 @chain_options
 @decoding_options
@@ -39,9 +33,7 @@ __all__ = ["report"]
 def report(
     checkpoint_or_chain: str,
     text: str | None,
-    vocabulary: str | None,
-    short_contexts: bool,
-    truncate_to: int | None,
+    how: Reading,
     decoding: tuple[Rule, ...],
     title: str | None,
     output: str,
@@ -52,20 +44,15 @@ def report(
     CHECKPOINT_OR_CHAIN is nanoGPT's ckpt.pt, or a file of fsm-gpt train or extract.
     Decoding options apply in the order in which they are typed.
     """
-    ready_to_write(output, checkpoint_or_chain, text, vocabulary)
+    ready_to_write(output, checkpoint_or_chain, text, how.vocabulary)
     words = None if text is None else read_text(text)
-    chain = read_chain(
-        checkpoint_or_chain,
-        vocabulary=vocabulary,
-        short_contexts=short_contexts,
-        truncate_to=truncate_to,
-        decoding=decoding,
-    )
+    chain = read_to_analyse(checkpoint_or_chain, how, decoding=decoding)
     if words is not None:
         check_text(words, chain)
     say("analysing and drawing ...")
     from fsm_gpt.report.facts import gather
 
-    facts = gather(chain, text=words, provenance={"command": command_line()})
-    write_report(facts, output, title=title)
+    with working("analysing and drawing"):
+        facts = gather(chain, text=words, provenance={"command": command_line()})
+        write_report(facts, output, title=title)
     show_facts(facts, as_json=as_json, report=output)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from fsm_gpt.cli.console import json_option, progress, show_json
-from fsm_gpt.cli.inputs import output_option, read_text, read_vocabulary_option, ready_to_write
+from fsm_gpt.cli.inputs import (
+    FILE,
+    Choice,
+    output_option,
+    read_text,
+    read_vocabulary_option,
+    ready_to_write,
+)
 
 if TYPE_CHECKING:
     from fsm_gpt.gpt import TrainingRun
@@ -29,7 +36,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--width", "n_embd", default=16, show_default=True, help="Channels."),
         click.option(
             "--loss-on",
-            type=click.Choice(["last", "all"]),
+            type=Choice(("last", "all")),
             default="last",
             show_default=True,
             help="Learn from the last position of each window, or from all.",
@@ -44,7 +51,7 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     short_help="A GPT from a text.",
     epilog="\b\nExample:\n  fsm-gpt train 111101111011110 --context 3 --output model.safetensors",
 )
-@click.argument("text_or_file")
+@click.argument("text_or_file", type=FILE)
 @training_options
 @click.option(
     "--vocabulary", metavar="TOKENS", help="The tokens as characters, or a JSON file of them."

@@ -18,10 +18,12 @@ names         bytes                 a JSON list of the states' names
 tied          (n,)                  states where a decoding rule chose between equals
 ============  ====================  =====================================================
 
-The format: https://huggingface.co/docs/safetensors.
+The format: https://huggingface.co/docs/safetensors. Other programs read what
+:func:`fsm_gpt.io.export.export` writes, which this package does not read back.
 """
 
+from fsm_gpt.io.export import export as export
 from fsm_gpt.io.read import load as load
 from fsm_gpt.io.write import save as save
 
-__all__ = ["load", "save"]
+__all__ = ["export", "load", "save"]

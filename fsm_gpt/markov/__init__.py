@@ -11,6 +11,7 @@ from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.compare import Comparison, compare
 from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.entropy import EntropyRate, MemoryCurve, entropy_rate, memory_curve
+from fsm_gpt.markov.hitting import Hitting, hitting
 from fsm_gpt.markov.limiting import LimitingDistribution, limiting_distribution
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
 from fsm_gpt.markov.passage import (
@@ -32,6 +33,7 @@ __all__ = [
     "ConvergenceBound",
     "EntropyRate",
     "FundamentalMatrix",
+    "Hitting",
     "KemenyConstant",
     "LimitingDistribution",
     "MeanFirstPassage",
@@ -46,6 +48,7 @@ __all__ = [
     "convergence_bound",
     "entropy_rate",
     "fundamental_matrix",
+    "hitting",
     "kemeny_constant",
     "limiting_distribution",
     "mean_first_passage",

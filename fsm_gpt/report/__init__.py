@@ -1,16 +1,21 @@
 """What a person sees: figures, the page, the terminal.
 
-matplotlib, networkx, jinja2 and rich are loaded when they are first needed.
+Public names are loaded when they are first used; matplotlib, networkx, jinja2 and rich
+when they are first needed.
 """
 
 from __future__ import annotations
 
-from fsm_gpt.report.contexts import context_table
-from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_plot
-from fsm_gpt.report.facts import Facts, gather
-from fsm_gpt.report.graph import state_graph
-from fsm_gpt.report.page import Report, report
-from fsm_gpt.report.style import save_figure
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fsm_gpt.report.contexts import context_table
+    from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_plot
+    from fsm_gpt.report.facts import Facts, gather
+    from fsm_gpt.report.graph import state_graph
+    from fsm_gpt.report.page import Report, report
+    from fsm_gpt.report.style import save_figure
 
 __all__ = [
     "Facts",
@@ -25,3 +30,22 @@ __all__ = [
     "spectrum_plot",
     "state_graph",
 ]
+
+#: Which module holds which names; a test compares it with the block above.
+_PUBLIC = {
+    "fsm_gpt.report.contexts": ["context_table"],
+    "fsm_gpt.report.curves": ["loss_plot", "memory_plot", "mixing_plot", "spectrum_plot"],
+    "fsm_gpt.report.facts": ["Facts", "gather"],
+    "fsm_gpt.report.graph": ["state_graph"],
+    "fsm_gpt.report.page": ["Report", "report"],
+    "fsm_gpt.report.style": ["save_figure"],
+}
+_HOME = {name: module for module, names in _PUBLIC.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value

@@ -6,22 +6,17 @@ runs, the one style sheet is named by its hash, nothing is asked of the network.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from fsm_gpt import __version__
 from fsm_gpt.capacity import Capacity, NoCapacity
 from fsm_gpt.capacity.words import memories_in_words, size_in_words
 from fsm_gpt.report.capacity_formats import row_cells
-from fsm_gpt.report.style import DARK, LIGHT
-from fsm_gpt.report.svg import style_sheet
-from fsm_gpt.report.words import count, powers, printable
+from fsm_gpt.report.shell import page_from
+from fsm_gpt.report.words import count, powers
 
 if TYPE_CHECKING:
     from fsm_gpt.report.capacity_report import CapacityReport
@@ -51,21 +46,10 @@ class _Row:
 
 def html_page(report: CapacityReport) -> str:
     """The whole page."""
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
-
-    style = _style()
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     largest = _largest(report)
     figures = [row for row in report.rows if isinstance(row, Capacity)]
-    template = (files("fsm_gpt.report") / "capacity.html.j2").read_text(encoding="utf-8")
-    environment = Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
-    )
-    environment.filters["plain"] = printable
-    return environment.from_string(template).render(
-        style=Markup(style),
-        style_hash=f"sha256-{digest}",
+    return page_from(
+        "capacity.html.j2",
         title="Bits of state" if len(report.rows) > 1 else f"Bits of state: {report.rows[0].name}",
         report=report,
         rows=[_row(row, largest) for row in report.rows],
@@ -152,15 +136,3 @@ def _cards(report: CapacityReport, figures: list[Capacity]) -> list[tuple[str, s
             )
         )
     return cards
-
-
-def _style() -> str:
-    """The style sheet: both palettes as variables, then the rules of the report's page."""
-
-    def variables(colours: Mapping[str, str]) -> str:
-        return "".join(f"--{name}:{value};" for name, value in colours.items())
-
-    dark = f"@media screen and (prefers-color-scheme:dark){{:root{{{variables(DARK.named())}}}}}"
-    css = (files("fsm_gpt.report") / "page.css").read_text(encoding="utf-8")
-    more = "th .note{font-weight:400}.bar{min-width:7.5rem}"
-    return f":root{{{variables(LIGHT.named())}}}\n{dark}\n{style_sheet()}\n{css}\n{more}"

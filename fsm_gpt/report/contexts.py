@@ -81,7 +81,7 @@ def context_table(
     size = (n_columns * cell + 1.4, n_rows * cell + 1.5)
     ax = axes_for(ax, size, dark=dark)
     with quiet_fonts():
-        ax.add_patch(_empty(n_rows, n_columns, colours))
+        ax.add_artist(_ground(n_rows, n_columns, colours, whole=len(full) == V**L))
         _cells(ax, chain, rows, place // n_columns, place % n_columns, colours, cell)
         _frame(ax, chain, n_rows, n_columns, newest)
         _legend(ax, chain, rows, colours)
@@ -89,17 +89,17 @@ def context_table(
     return ax
 
 
-def _empty(n_rows: int, n_columns: int, colours: Palette) -> Patch:
-    """The ground of the table, seen where the chain lacks a context: hatched."""
+def _ground(n_rows: int, n_columns: int, colours: Palette, *, whole: bool) -> Patch:
+    """The ground of the table: hatched where the chain may lack a context."""
     from matplotlib.patches import Rectangle
 
     return Rectangle(
         (-0.5, -0.5),
         n_columns,
         n_rows,
-        facecolor=colours.panel,
-        edgecolor=colours.faint,
-        hatch="////",
+        facecolor=colours.paper if whole else colours.panel,
+        edgecolor="none" if whole else colours.faint,
+        hatch=None if whole else "////",
         linewidth=0,
         zorder=0,
     )
@@ -121,20 +121,20 @@ def _cells(
     best = rows.argmax(axis=1)
     top = rows.max(axis=1)
     strength = np.ones(len(rows)) if V == 1 else (top - 1 / V) / (1 - 1 / V)
+    whole = len(rows) == V ** (chain.context or 1)
     for i in range(len(rows)):
         corner = (across[i] - 0.5, down[i] - 0.5)
-        ax.add_patch(Rectangle(corner, 1, 1, facecolor=colours.paper, edgecolor="none", zorder=1))
-        ax.add_patch(
-            Rectangle(
-                corner,
-                1,
-                1,
-                facecolor=colours.tokens[hues[int(best[i])]],
-                zorder=2,
-                alpha=round(0.03 + (FULL_STRENGTH - 0.03) * float(strength[i]), 3),
-                edgecolor="none",
+        alpha = round(0.03 + (FULL_STRENGTH - 0.03) * float(strength[i]), 3)
+        layers = [(colours.tokens[hues[int(best[i])]], alpha, 2)]
+        if not whole:  # something to cover the hatching
+            layers.insert(0, (colours.paper, 1.0, 1))
+        for colour, opacity, zorder in layers:
+            patch = Rectangle(
+                corner, 1, 1, facecolor=colour, alpha=opacity, edgecolor="none", zorder=zorder
             )
-        )
+            # Limits and layout are set by the frame; thousands of cells need not be asked.
+            patch.set_in_layout(False)
+            ax.add_artist(patch)
         if cell < 0.34:
             continue
         words = percent(rows[i, 1]) if V == 2 else f"{names[int(best[i])]} {percent(top[i])}"

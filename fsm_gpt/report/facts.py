@@ -224,11 +224,19 @@ def _passage(chain: Chain) -> MeanFirstPassage | Absent:
 
 
 def _convergence(chain: Chain, epsilon: float) -> Convergence:
+    limit = COSTLY_LIMIT if epsilon == EPSILONS[0] else COSTLIEST_LIMIT
     return Convergence(
         epsilon=epsilon,
-        mixing_time=unless_larger(chain, COSTLY_LIMIT, lambda c: mixing_time(c, epsilon=epsilon)),
-        bound=unless_larger(chain, COSTLY_LIMIT, lambda c: convergence_bound(c, epsilon=epsilon)),
+        mixing_time=unless_larger(chain, limit, lambda c: mixing_time(c, epsilon=epsilon)),
+        bound=unless_larger(chain, limit, lambda c: _bound(c, epsilon)),
     )
+
+
+def _bound(chain: Chain, epsilon: float) -> ConvergenceBound | Absent:
+    found = convergence_bound(chain, epsilon=epsilon)
+    if found.smallest > 0.5:  # all of a row, and Zekri et al. have two states or more
+        return Absent("The closed class is a single state, where there is nothing to forget.")
+    return found
 
 
 def installed_versions() -> dict[str, str]:

@@ -6,35 +6,33 @@ Every label and every text of a user goes through ``printable`` or the vocabular
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from fsm_gpt.chain import Chain
-from fsm_gpt.counts import ContextCoverage
 from fsm_gpt.decoding import in_words
-from fsm_gpt.errors import InvalidText
 from fsm_gpt.markov.entropy import row_entropies
-from fsm_gpt.report.facts import Absent, Facts
+from fsm_gpt.report.absent import Absent
+from fsm_gpt.report.facts import Facts
 from fsm_gpt.report.graph import GRAPH_LIMIT
 from fsm_gpt.report.headline import cards, first_upper, lead, passages, what_it_is
+from fsm_gpt.report.long_run import memory, mixing, passage, spectrum
+from fsm_gpt.report.state_bits import state_bits
+from fsm_gpt.report.training import training
 from fsm_gpt.report.words import (
-    count,
+    MOST_COLUMNS,
     decimal,
     listed,
     next_tokens,
     number,
     printable,
+    row_cells,
 )
 
 __all__ = ["sections", "shown_states"]
 
 #: A table lists every state of a small chain, and this many of a large one.
 MOST_ROWS = 50
-#: A vocabulary of more tokens than this has no column for each.
-MOST_COLUMNS = 6
-MOST_TEXT = 600
 
 Section = dict[str, Any]
 
@@ -55,93 +53,6 @@ def _caption(facts: Facts, what: str) -> str:
         return what
     which = "of greatest mass" if facts.pi is not None else "first in order"
     return f"{what}: the {min(n, MOST_ROWS)} states {which}, of {n:,}"
-
-
-def training(facts: Facts) -> Section | None:
-    """The text, its windows, and what it never showed."""
-    chain, data = facts.chain, facts.data
-    if facts.text is None and data is None and not facts.losses:
-        return None
-    section: Section = {
-        "runs": [],
-        "cut": 0,
-        "columns": [],
-        "windows": [],
-        "more_windows": 0,
-        "coverage": [],
-        "no_coverage": "",
-        "chips": [],
-        "more_chips": 0,
-        "loss_figure": "",
-    }
-    said = []
-    if facts.text is not None:
-        section["runs"], n, section["cut"] = _runs(facts.text, chain)
-        said.append(f"{count(n, 'token')} over a vocabulary of {chain.n_tokens:,}")
-    if data is not None:
-        said.append(f"{count(data.n_states, 'distinct window')} of {data.context} that go on")
-        many = data.n_tokens > MOST_COLUMNS
-        section["columns"] = [] if many else list(range(data.n_tokens))
-        section["windows"] = [
-            {"label": data.states.label(s), "cells": _cells(data, s, many)}
-            for s in range(min(data.n_states, 24))
-        ]
-        section["more_windows"] = max(0, data.n_states - 24)
-    if facts.losses:
-        said.append(
-            f"{count(len(facts.losses), 'step')} of training, the loss from "
-            f"{facts.losses[0]:.4f} to {facts.losses[-1]:.4f} nats"
-        )
-    section["sentence"] = first_upper("; ".join(said)) + "." if said else ""
-    if isinstance(facts.coverage, ContextCoverage):
-        section |= _coverage(facts.coverage, chain)
-    elif isinstance(facts.coverage, Absent):
-        section["no_coverage"] = str(facts.coverage)
-    return section
-
-
-def _runs(text: str, chain: Chain) -> tuple[list[tuple[int, str]], int, int]:
-    """The text as stretches of one token, its length, and how many tokens are not shown."""
-    try:
-        ids = chain.vocabulary.encode(text).tolist()
-    except InvalidText:
-        return [], len(text), 0
-    separator = " " if chain.vocabulary.separator else ""
-    runs: list[tuple[int, str]] = []
-    for t in ids[:MOST_TEXT]:
-        words = chain.vocabulary.shown[t] + separator
-        if runs and runs[-1][0] == t:
-            runs[-1] = (t, runs[-1][1] + words)
-        else:
-            runs.append((t, words))
-    return runs, len(ids), max(0, len(ids) - MOST_TEXT)
-
-
-def _coverage(coverage: ContextCoverage, chain: Chain) -> Section:
-    rows = [
-        {
-            "length": k,
-            "possible": f"{possible:,}",
-            "seen": f"{seen:,}",
-            "share": f"{possible - seen:,} ({share:.0%})",
-        }
-        for k, (seen, possible, share) in enumerate(
-            zip(coverage.seen, coverage.possible, coverage.unseen_share, strict=True), start=1
-        )
-    ]
-    unseen = set(coverage.unseen)
-    if chain.is_window and chain.n_states <= GRAPH_LIMIT:
-        chips = [{"label": name, "seen": name not in unseen} for name in chain.labels()]
-        return {"coverage": rows, "chips": chips, "more_chips": 0}
-    chips = [{"label": name, "seen": False} for name in coverage.unseen[:24]]
-    more = coverage.possible[-1] - coverage.seen[-1] - len(chips)
-    return {"coverage": rows, "chips": chips, "more_chips": more}
-
-
-def _cells(chain: Chain, state: int, many: bool) -> list[str]:
-    if many:
-        return [next_tokens(chain, state)]
-    return [decimal(p) for p in chain.next_token[state]]
 
 
 def listing(facts: Facts) -> Section:
@@ -168,15 +79,15 @@ def stationary(facts: Facts) -> Section:
     if isinstance(answer, Absent):
         return {"sentence": str(answer), "rows": [], "several": False, "columns": []}
     several = len(answer.classes) > 1
+    symbolic = chain.kind == "symbolic"
+    heaviest = 1.0 if symbolic else max(float(np.max(p)) for _, p in answer.classes)
+    many = chain.n_tokens > MOST_COLUMNS
+    listed_states = shown_states(facts)
     mass: dict[int, Any] = {}
     member: dict[int, int] = {}
     for c, (states, probabilities) in enumerate(answer.classes):
-        mass |= dict(zip(states.tolist(), probabilities, strict=True))
-        member |= dict.fromkeys(states.tolist(), c + 1)
-    symbolic = chain.kind == "symbolic"
-    heaviest = 1.0 if symbolic else max(float(p) for p in mass.values())
-    many = chain.n_tokens > MOST_COLUMNS
-    listed_states = shown_states(facts)
+        for i in np.flatnonzero(np.isin(states, listed_states)).tolist():
+            mass[int(states[i])], member[int(states[i])] = probabilities[i], c + 1
     raw = chain.next_token[listed_states]
     entropies = row_entropies(raw / raw.sum(axis=1, keepdims=True))
     rows = [
@@ -186,7 +97,7 @@ def stationary(facts: Facts) -> Section:
             "in_class": member.get(s, "transient"),
             "pi": decimal(mass.get(s, 0), 5),
             "share": None if symbolic else float(mass.get(s, 0)) / heaviest,
-            "cells": _cells(chain, s, many),
+            "cells": row_cells(chain, s, many=many),
             "entropy": decimal(entropies[i]),
         }
         for i, s in enumerate(listed_states)
@@ -331,21 +242,25 @@ def provenance(facts: Facts) -> list[tuple[str, str]]:
     return lines
 
 
-def sections(facts: Facts, *, title: str | None, hues: Sequence[int]) -> Section:
-    """Everything the template shows but the figures."""
+def sections(facts: Facts, *, title: str | None) -> Section:
+    """Everything that the page and the Markdown show but the figures."""
     return {
         "title": printable(title or first_upper(what_it_is(facts.chain))),
         "decoding": in_words(facts.chain.decoding) if facts.chain.decoding else "",
         "lead": lead(facts),
         "cards": cards(facts),
         "tokens": facts.chain.vocabulary.shown,
-        "hues": list(hues),
         "training": training(facts),
         "listing": listing(facts),
         "stationary": stationary(facts),
         "structure": rules(facts),
         "absorption": absorption(facts),
+        "memory": memory(facts),
+        "mixing": mixing(facts),
+        "spectrum": spectrum(facts),
+        "passage": passage(facts),
         "passages": passages(facts),
+        "capacity": state_bits(facts),
         "comparison": comparison(facts),
         "methods": {
             "answers": facts.bounded(),

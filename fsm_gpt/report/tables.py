@@ -10,6 +10,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fsm_gpt.report.words import powers
+
 __all__ = ["Table", "csv_text", "markdown_table", "markdown_text"]
 
 
@@ -28,14 +30,15 @@ class Table:
         """Lines of Markdown: the caption, the table, the note."""
         numbers = set(range(len(self.heads))) - set(self.words)
         lines = [*([markdown_text(self.caption), ""] if self.caption else [])]
-        lines += [*markdown_table(self.heads, self.rows, numbers=numbers), ""]
-        return [*lines, markdown_text(self.note), ""] if self.note else lines
+        cells = [[powers(cell) for cell in row] for row in self.rows]
+        lines += [*markdown_table(self.heads, cells, numbers=numbers), ""]
+        return [*lines, markdown_text(powers(self.note)), ""] if self.note else lines
 
 
 def markdown_table(
     heads: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: Collection[int] = ()
 ) -> list[str]:
-    """A table as GitHub and Sphinx read it; the columns of ``numbers`` stand at the right.
+    r"""A table as GitHub and Sphinx read it; the columns of ``numbers`` stand at the right.
 
     >>> print(*markdown_table(("state", "p"), [("a|b", "1/2")], numbers=[1]), sep=chr(10))
     | state | p |

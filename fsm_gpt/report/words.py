@@ -15,6 +15,7 @@ from fsm_gpt.report.style import percent
 from fsm_gpt.space import visible
 
 __all__ = [
+    "MOST_COLUMNS",
     "count",
     "decimal",
     "listed",
@@ -22,8 +23,12 @@ __all__ = [
     "number",
     "powers",
     "printable",
+    "row_cells",
     "structure",
 ]
+
+#: A vocabulary of more tokens than this has no column for each.
+MOST_COLUMNS = 6
 
 _EXPONENT = re.compile(r"(?<=\d)e([-+])0*(\d+)")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -119,6 +124,17 @@ def next_tokens(chain: Chain, state: int, *, most: int = 3) -> str:
     chosen = [int(t) for t in order if row[t] != 0][:most]
     more = ", …" if int(np.count_nonzero(row != 0)) > most else ""
     return ", ".join(f"{chain.vocabulary.shown[t]} {percent(row[t])}" for t in chosen) + more
+
+
+def row_cells(chain: Chain, state: int, *, many: bool) -> list[str]:
+    """The row of a state for a table: a cell for each token, or the most probable in one.
+
+    >>> row_cells(Chain([[0.5, 0.5], [0.25, 0.75]]), 1, many=False)
+    ['0.2500', '0.7500']
+    """
+    if many:
+        return [next_tokens(chain, state)]
+    return [decimal(p) for p in chain.next_token[state]]
 
 
 def structure(classes: CommunicatingClasses) -> tuple[str, str]:

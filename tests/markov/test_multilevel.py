@@ -72,7 +72,7 @@ def test_periodic_class_of_thousands_of_states():
     found = stationary_distribution(chain, method="multilevel")
     largest = max(found.classes, key=lambda part: len(part[0]))
     assert found.periods[found.classes.index(largest)] == 4
-    assert found.error_bound < 1e-9
+    assert found.error_bound <= 1e-8  # what was asked for
     truth = stationary_distribution(chain, method="elimination")
     assert worst(found.dense()[found.dense() > 0], truth.dense()[truth.dense() > 0]) < 1e-12
 

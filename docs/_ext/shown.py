@@ -1,0 +1,75 @@
+"""How cells show figures and studies' tables: as pages do, in the reader's light or dark.
+
+A page imports this in a hidden first cell. A figure at the end of a cell then becomes an SVG
+whose colours are names, as in the report.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from IPython import get_ipython
+from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.figure import Figure
+
+from analysis.study import Picture, Table
+from fsm_gpt.report.svg import inline_svg
+
+_COUNT: Iterator[int] = itertools.count(1)
+
+
+def svg(figure: Figure, label: str = "") -> str:
+    """A figure as an element of the page; its label is read aloud in its place."""
+    ax = figure.axes[0]
+    if not label:
+        label = ax.get_title(loc="left") or "A figure; the text and tables beside it say the same."
+    prefix = f"figure-{next(_COUNT)}"
+    return f'<div class="picture">{inline_svg(ax, label=label, prefix=prefix)}</div>'
+
+
+def picture(one: Picture) -> str:
+    """A study's picture."""
+    return svg(one.figure(), one.title)
+
+
+def table(one: Table) -> str:
+    """A study's table, numbers at the right, wide ones in a box that scrolls."""
+    numeric = [
+        any(isinstance(value, int | float) or hasattr(value, "numerator") for value in column)
+        for column in (one.column(name) for name in one.columns)
+    ]
+    sides = [' class="n"' if number else "" for number in numeric]
+    head = "".join(
+        f"<th{side}>{html.escape(name)}</th>" for name, side in zip(one.columns, sides, strict=True)
+    )
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{side}>{html.escape(one.shown(value, name))}</td>"
+            for name, value, side in zip(one.columns, row, sides, strict=True)
+        )
+        + "</tr>"
+        for row in one.rows
+    )
+    note = f'<p class="note">{html.escape(one.note)}</p>' if one.note else ""
+    return (
+        f'<div class="table-wrapper"><table class="docutils"><caption>{html.escape(one.title)}'
+        f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}"
+    )
+
+
+def register(shell: InteractiveShell) -> None:
+    """Tell the shell that runs the cells."""
+    formatters: Any = shell.display_formatter
+    of_html = formatters.formatters["text/html"]
+    of_html.for_type(Figure, svg)
+    of_html.for_type(Picture, picture)
+    of_html.for_type(Table, table)
+
+
+_shell = get_ipython()
+if _shell is not None:
+    register(_shell)

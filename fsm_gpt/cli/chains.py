@@ -1,0 +1,201 @@
+"""The chain that a verb is about: in a chain file, or in a checkpoint, then decoded."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fsm_gpt.cli.console import progress
+from fsm_gpt.cli.inputs import FILE, read_vocabulary_option
+from fsm_gpt.errors import FileProblem, InvalidArgument, StateSpaceTooLarge
+from fsm_gpt.files import shown
+
+if TYPE_CHECKING:
+    from fsm_gpt.chain import Chain
+    from fsm_gpt.decoding import Rule
+
+__all__ = ["Reading", "chain_options", "check_text", "read_chain", "read_to_analyse"]
+
+#: Bytes that the analysis of a large chain takes at its height, a transition: 0.9 GiB were
+#: measured for 2**20 states of two tokens.
+ANALYSIS_BYTES = 450
+#: Bytes in memory for each byte of a chain file, while it is checked.
+LOADING = 4
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a checkpoint becomes a chain, and how much memory that may take."""
+
+    vocabulary: str | None = None
+    short_contexts: bool = False
+    truncate_to: int | None = None
+    max_memory: float = 8.0
+
+    @property
+    def of_checkpoints(self) -> bool:
+        """Whether anything is asked for that only a checkpoint can give."""
+        return self != Reading(max_memory=self.max_memory)
+
+    def of_a_chain(self) -> Reading:
+        """What of it is about chain files too."""
+        return Reading(max_memory=self.max_memory)
+
+
+def chain_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that say how a chain is read; the command gets them as ``how``."""
+
+    @functools.wraps(command)
+    def packed(
+        vocabulary: str | None,
+        short_contexts: bool,
+        truncate_to: int | None,
+        max_memory: float,
+        **others: Any,
+    ) -> Any:
+        how = Reading(vocabulary, short_contexts, truncate_to, max_memory)
+        return command(how=how, **others)
+
+    taking: Callable[..., Any] = packed
+    for option in reversed(
+        (
+            click.option(
+                "--vocabulary",
+                type=FILE,
+                metavar="FILE",
+                help="The checkpoint's tokens: nanoGPT's meta.pkl, a JSON list, or the characters.",
+            ),
+            click.option(
+                "--short-contexts", is_flag=True, help="Also the contexts shorter than a window."
+            ),
+            click.option(
+                "--truncate-to",
+                type=int,
+                metavar="K",
+                help="The chain of the model that sees only the last K tokens.",
+            ),
+            click.option(
+                "--max-memory",
+                type=click.FloatRange(min=0, min_open=True),
+                default=8.0,
+                show_default=True,
+                metavar="GIB",
+                help="Refuse what would take more memory.",
+            ),
+        )
+    ):
+        taking = option(taking)
+    return taking
+
+
+def read_chain(
+    path: str, how: Reading, *, decoding: Sequence[Rule] = (), checkpoint_only: bool = False
+) -> Chain:
+    """The chain in a chain file, or the chain of the model in a checkpoint, decoded."""
+    from fsm_gpt.io.read import is_chain_file, load
+
+    if is_chain_file(path) and not checkpoint_only:
+        if how.of_checkpoints:
+            raise click.UsageError(
+                f"{shown(path)} holds a chain, and --vocabulary, --short-contexts and "
+                f"--truncate-to are for checkpoints. Extract the chain anew with them.",
+                click.get_current_context(),
+            )
+        need = LOADING * os.path.getsize(path) / 2**30
+        _refuse_above(how, need, f"{shown(path)}: reading it")
+        chain = load(path)
+        return chain.with_decoding(*decoding) if decoding else chain
+    if is_chain_file(path):
+        raise FileProblem(
+            f"{shown(path)}: it holds a chain already, where a checkpoint is needed. "
+            f"fsm-gpt analyze and fsm-gpt plot take it as it is."
+        )
+    if not checkpoint_only:
+        _refuse_neither(path)
+    return _extracted(path, how, decoding)
+
+
+def read_to_analyse(path: str, how: Reading, *, decoding: Sequence[Rule] = ()) -> Chain:
+    """The same, where it is small enough for every question to be asked of it."""
+    chain = read_chain(path, how, decoding=decoding)
+    need = ANALYSIS_BYTES * chain.n_edges / 2**30
+    _refuse_above(
+        how, need, f"analysing {chain.n_states:,} states and {chain.n_edges:,} transitions"
+    )
+    return chain
+
+
+def _refuse_above(how: Reading, need: float, what: str) -> None:
+    if need > how.max_memory:
+        amount = f"{need:,.1f}" if need >= 0.1 else f"{need:.1g}"
+        raise StateSpaceTooLarge(
+            f"{what} takes about {amount} GiB, above the limit of {how.max_memory:g} GiB. "
+            f"Raise --max-memory where there is more memory, or take a shorter context "
+            f"(--truncate-to, for a checkpoint)."
+        )
+
+
+def _extracted(path: str, how: Reading, decoding: Sequence[Rule]) -> Chain:
+    from fsm_gpt.extract import extract
+    from fsm_gpt.gpt import load_model
+
+    model = load_model(path, vocabulary=read_vocabulary_option(how.vocabulary))
+    try:
+        with progress("extracting") as tick:
+            return extract(
+                model,
+                short_contexts=how.short_contexts,
+                truncate_to=how.truncate_to,
+                decoding=tuple(decoding) or None,
+                max_memory_gib=how.max_memory,
+                progress=lambda done, total: tick(done, total, "contexts"),
+            )
+    except StateSpaceTooLarge as error:  # which speaks of Python's options
+        said = str(error).replace("truncate_to", "--truncate-to")
+        raise StateSpaceTooLarge(said.replace("max_memory_gib", "--max-memory")) from None
+
+
+def _refuse_neither(path: str) -> None:
+    """Refuse a file that is neither a chain file nor anything that could be a checkpoint."""
+    try:
+        with open(path, "rb") as file:
+            start, size = file.read(9), os.fstat(file.fileno()).st_size
+            length = int.from_bytes(start[:8], "little")
+            if start.startswith((b"PK\x03\x04", b"\x80")):
+                return  # as PyTorch writes them, now and before version 1.6
+            if start[8:] == b"{" and 2 <= length <= min(size - 8, 100_000_000):
+                what = "a safetensors file that says of itself neither"
+                if "fsm_gpt" in (
+                    json.loads(b"{" + file.read(length - 1)).get("__metadata__") or {}
+                ):
+                    return
+            elif not size:
+                what = "empty"
+            else:
+                what = f"{size:,} bytes of another kind"
+    except OSError:
+        return  # a missing file or a folder is explained by those who read it
+    except (ValueError, AttributeError, RecursionError):
+        what = "a damaged safetensors file"
+    raise FileProblem(
+        f"{shown(path)}: it is neither a chain file nor a checkpoint ({what}). Give a file of "
+        f"fsm-gpt extract or fsm-gpt train, or nanoGPT's ckpt.pt."
+    )
+
+
+def check_text(text: str, chain: Chain) -> None:
+    """Refuse a text to compare with that the chain cannot read."""
+    from fsm_gpt.counts import context_coverage
+
+    if chain.context is None:
+        raise InvalidArgument(
+            "text: the states of this chain are not contexts of its tokens, so no text can be "
+            "compared with it. Leave --text out."
+        )
+    context_coverage(text, context=chain.context, vocabulary=chain.vocabulary)

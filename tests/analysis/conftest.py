@@ -1,0 +1,30 @@
+"""Studies are run once for all tests."""
+
+from typing import Any
+
+import pytest
+
+from analysis import article, capacity, entropy_rate, stationary, structure
+from analysis.commands import Run
+from analysis.study import Study
+from tests.conftest import read_reference
+
+RUNS: dict[str, Run] = {
+    "article": article.run,
+    "stationary": stationary.run,
+    "structure": structure.run,
+    "entropy_rate": entropy_rate.run,
+    "capacity": capacity.run,
+}
+
+
+@pytest.fixture(scope="session")
+def quick() -> dict[str, Study]:
+    """Every study in its quick form."""
+    return {name: run(quick=True) for name, run in RUNS.items()}
+
+
+@pytest.fixture(scope="session")
+def checked() -> dict[str, Any]:
+    """The article's statements and what is true of them."""
+    return read_reference("article_checked.json")
