@@ -10,17 +10,17 @@ smallest non-negative solutions of
 (Norris 1997, theorems 1.3.2 and 1.3.5). Which h(i) are exactly 0 or 1 is decided on the
 graph; the rest are unknowns in (0, 1), and between them I - Q is an M-matrix.
 
-Up to some thousand unknowns they are found by elimination without subtraction, above by a
-Krylov method (GMRES, with refinement) where it settles. The error is not the solver's to
-promise but proven afterwards: if |(I - Q) k - 1| <= e < 1 in every row, the true times lie
-between k / (1 + e) and k / (1 - e); and if |(I - Q) h - b| <= e', then h is wrong by at most
-e' times the mean number of steps spent among the unknowns, which is bounded in the same way.
+Up to some thousand unknowns they are found by elimination without subtraction, above by
+GMRES with a multilevel preconditioner (:mod:`fsm_gpt.markov.first_step`) where it settles.
+The error is not the solver's to promise but proven afterwards: if |(I - Q) k - 1| <= e < 1
+in every row, the true times lie between k / (1 + e) and k / (1 - e); and if
+|(I - Q) h - b| <= e', then h is wrong by at most e' times the mean number of steps spent
+among the unknowns, which is bounded in the same way.
 
 References
 ----------
 Norris (1997), Markov Chains, section 1.3. Berman & Plemmons (1994), Nonnegative Matrices in
-the Mathematical Sciences, chapter 6 (M-matrices). Saad & Schultz (1986), SIAM J. Sci. Stat.
-Comput. 7, 856-869 (GMRES).
+the Mathematical Sciences, chapter 6 (M-matrices).
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,11 +41,9 @@ from fsm_gpt.markov.algebra import dense_block, workable
 from fsm_gpt.markov.closed_class import ELIMINATION_LIMIT
 from fsm_gpt.markov.elimination import eliminate
 from fsm_gpt.markov.residual import residual
+from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
 
 __all__ = ["Hitting", "hitting"]
 
@@ -214,11 +213,23 @@ class _Solver:
     chain: Chain
     methods: dict[str, None] = field(default_factory=dict)
 
+    @cached_property
+    def weights(self) -> Numbers:
+        """How much each state counts in a group: its share of time, and a little for all."""
+        share = stationary_distribution(self.chain).dense().sum(axis=0)
+        return np.asarray(share + 1e-9 / len(share))
+
     def __call__(self, unknown: Ids, b: Numbers) -> Numbers:
+        outside = np.ones(self.chain.n_states, dtype=bool)
+        outside[unknown] = False
+        leaving = _step_into(self.chain, unknown, outside)
         if self.chain.dtype != object and len(unknown) > ELIMINATION_LIMIT:
-            x = _iterate(self.chain.sparse()[unknown][:, unknown], b)
+            from fsm_gpt.markov.first_step import solve_first_step
+
+            Q = self.chain.sparse()[unknown][:, unknown]
+            x = solve_first_step(Q, leaving, b, self.weights[unknown])
             if x is not None:
-                self.methods["Krylov iteration"] = None
+                self.methods["GMRES with a multilevel preconditioner"] = None
                 return x
             if len(unknown) > DENSE_LIMIT:
                 raise NotConverged(
@@ -227,35 +238,9 @@ class _Solver:
                     f"{DENSE_LIMIT:,}. Use a shorter context, or a target nearer by."
                 )
         self.methods["elimination without subtraction"] = None
-        outside = np.ones(self.chain.n_states, dtype=bool)
-        outside[unknown] = False
-        leaving = _step_into(self.chain, unknown, outside)
         both = np.column_stack([dense_block(self.chain, unknown), leaving, b])
         numbers, back = workable(both)
         return back(eliminate(numbers[:, :-2], numbers[:, -2]).solve(numbers[:, -1]))
-
-
-def _iterate(Q: csr_array, b: Numbers) -> Numbers | None:
-    """A positive Krylov solution of (I - Q) x = b, or None where it does not settle.
-
-    Each round of GMRES solves for what is still missing. The residual cannot fall below the
-    rounding of x itself, so it is not asked to: rounds end when it no longer halves.
-    """
-    from scipy.sparse.linalg import LinearOperator, gmres
-
-    n = len(b)
-    A: Any = LinearOperator((n, n), matvec=lambda x: x - Q @ x, dtype=np.float64)
-    x, missing = np.zeros(n), b
-    size = float(np.abs(b).max())
-    for _ in range(60):
-        x = x + gmres(A, missing, rtol=1e-6, restart=40, maxiter=1)[0]
-        missing = b - (x - Q @ x)
-        before, size = size, float(np.abs(missing).max())
-        if not np.isfinite(size) or size > before / 2:
-            break
-    rounding = 64 * 2.0**-53 * float(np.abs(x).max())
-    settled = size <= max(rounding, 1e-9 * float(np.abs(b).max()))
-    return x if settled and bool((x > 0).all()) else None
 
 
 def _bound(
