@@ -24,7 +24,7 @@ os.environ["JUPYTER_PATH"] = str(HERE / "_jupyter")
 # `!fsm-gpt ...` in a cell is the one of this environment, in plain text of this width.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 os.environ["NO_COLOR"] = "1"
-os.environ["COLUMNS"] = "88"
+os.environ["COLUMNS"] = "82"
 
 import fsm_gpt  # noqa: E402
 
@@ -41,6 +41,7 @@ extensions = [
     "docstrings",
     "generated",
     "mathml",
+    "offline",
 ]
 nitpicky = True
 # Types of other packages have no page here; every name of this package must have one.
@@ -65,6 +66,10 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 autodoc_preserve_defaults = True
+autodoc_type_aliases = dict.fromkeys(
+    ("Booleans", "Complexes", "Floats", "Ids", "Mask", "Numbers", "Places", "Points"),
+    "numpy.ndarray",
+)
 autosummary_generate = False
 napoleon_google_docstring = False
 napoleon_use_rtype = False
@@ -74,6 +79,7 @@ add_module_names = False
 
 # ---- looks ----
 
+smartquotes_action = "qe"  # quotes and dots; two hyphens begin an option
 html_theme = "furo"
 html_title = "fsm_gpt"
 html_static_path = ["_static"]

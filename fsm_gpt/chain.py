@@ -22,8 +22,9 @@ import numpy.typing as npt
 from fsm_gpt.build import edge_list, edges_of_rows, ids, names_of, space_for, window_rows
 from fsm_gpt.decoding import Rule, in_words
 from fsm_gpt.errors import InvalidArgument, InvalidChain, StateOutOfRange, StateSpaceTooLarge
+from fsm_gpt.listing import listing_line, states_in_words
 from fsm_gpt.result import read_only
-from fsm_gpt.rows import Kind, Numbers, as_numbers, kind_of, to_rationals
+from fsm_gpt.rows import Kind, Numbers, as_floats, as_numbers, kind_of, to_rationals
 from fsm_gpt.space import ContextSpace, SomeContexts, States, Vocabulary
 from fsm_gpt.storage import EdgeList, Edges, Storage, WindowRows
 
@@ -419,7 +420,7 @@ class Chain:
         from scipy.sparse import csr_array
 
         edges = self.edges()
-        probability = _as_floats(edges.probability, where="sparse")
+        probability = as_floats(edges.probability, where="sparse")
         shape = (self.n_states, self.n_states)
         return csr_array((probability, (edges.source, edges.target)), shape=shape)
 
@@ -516,7 +517,7 @@ class Chain:
         if self.dtype == np.float64:
             return self
         return self._map_probabilities(
-            lambda p: _as_floats(p, where="floats"), normalize=self.dtype != object
+            lambda p: as_floats(p, where="floats"), normalize=self.dtype != object
         )
 
     def _map_probabilities(self, change: Any, *, normalize: bool = True) -> Chain:
@@ -543,63 +544,24 @@ class Chain:
         input [0] ---> [0.268, 0.732]
         input [1] ---> [0.500, 0.500]
         """
-        chosen = list(range(self.n_states) if states is None else states)
-        lines = [self._line(self.state(s)) for s in chosen[:limit]]
+        chosen = range(self.n_states) if states is None else list(states)
+        lines = [
+            listing_line(self._parts.storage.rows(s, s + 1)[0], s, self.states, self.vocabulary)
+            for s in map(self.state, chosen[:limit])
+        ]
         if len(chosen) > limit:
             lines.append(f"... and {len(chosen) - limit:,} more states")
         return "\n".join(lines)
 
-    def _line(self, state: int) -> str:
-        row = self._parts.storage.rows(state, state + 1)[0]
-        texts = [f"{p:.3f}" if self.dtype != object else str(p) for p in row]
-        if self.n_tokens > 8:
-            best = [t for t in np.argsort(-row, kind="stable")[:5] if row[t] != 0]
-            texts = [f"{self.vocabulary.shown[t]} {texts[t]}" for t in best] + ["..."]
-        contexts = self._parts.states
-        name = contexts.label(state)
-        if isinstance(contexts, ContextSpace):
-            name = ", ".join(self.vocabulary.shown[t] for t in contexts.tokens_of(state))
-        elif isinstance(contexts, SomeContexts):
-            name = ", ".join(self.vocabulary.shown[t] for t in contexts.table[state] if t >= 0)
-        return f"input [{name}] ---> [{', '.join(texts)}]"
-
     def __repr__(self) -> str:
-        states = self._parts.states
-        L = self.context
-        tokens = "token" if L == 1 else "tokens"
-        if isinstance(states, ContextSpace) and states.shortest == states.length:
-            what = f" (every window of {L} {tokens} over {self.n_tokens})"
-        elif isinstance(states, ContextSpace):
-            what = f" (every context of {states.shortest} to {L} tokens over {self.n_tokens})"
-        elif L is not None:
-            what = f" (contexts of {L} {tokens} over {self.n_tokens})"
-        else:
-            what = f" over {self.n_tokens} tokens"
+        states = states_in_words(self.states, self.n_tokens)
         rule = f", decoding {in_words(self.decoding)}" if self.decoding else ""
         kind = "" if self.kind == "float" else f", {self.kind}"
-        return f"Chain: {self.n_states:,} states{what}, {self.n_edges:,} transitions{rule}{kind}"
+        return f"Chain: {self.n_states:,} states{states}, {self.n_edges:,} transitions{rule}{kind}"
 
     def _repr_html_(self) -> str:
         text = f"{self!r}\n{self.listing(limit=16)}"
         return f"<pre>{html.escape(text)}</pre>"
-
-
-def _as_floats(numbers: Numbers, *, where: str) -> Numbers:
-    """Probabilities as float64; none that is above zero becomes zero."""
-    if kind_of(numbers) == "symbolic":
-        raise InvalidChain(
-            f"{where}: the rows hold symbols, which have no value. Put numbers in for them, "
-            f"for instance with row.subs({{a: 0.3}}) in each row."
-        )
-    floats = numbers.astype(np.float64)
-    lost = (floats == 0) & (numbers != 0)
-    if lost.any():
-        raise InvalidChain(
-            f"{where}: {int(lost.sum()):,} probabilities are below 1e-323 and become zero in "
-            f"floats by underflow, so that transitions would be lost. Stay with rationals: "
-            f"exact=True."
-        )
-    return floats
 
 
 def _from_sparse(P: Any, vocabulary: VocabularyLike | None, *, normalize: bool) -> Chain:

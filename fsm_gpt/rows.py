@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from fsm_gpt.errors import InvalidChain
 
-__all__ = ["Kind", "Numbers", "as_numbers", "kind_of", "to_rationals"]
+__all__ = ["Kind", "Numbers", "as_floats", "as_numbers", "kind_of", "to_rationals"]
 
 Numbers: TypeAlias = npt.NDArray[Any]
 Kind: TypeAlias = Literal["float", "rational", "symbolic"]
@@ -118,6 +118,24 @@ def to_rationals(numbers: Numbers) -> Numbers:
     if kind_of(numbers) != "float":
         return numbers
     return objects(map(Fraction, numbers.ravel().tolist()), numbers.shape)
+
+
+def as_floats(numbers: Numbers, *, where: str) -> Numbers:
+    """Probabilities as float64; none that is above zero becomes zero."""
+    if kind_of(numbers) == "symbolic":
+        raise InvalidChain(
+            f"{where}: the rows hold symbols, which have no value. Put numbers in for them, "
+            f"for instance with row.subs({{a: 0.3}}) in each row."
+        )
+    floats = numbers.astype(np.float64)
+    lost = (floats == 0) & (numbers != 0)
+    if lost.any():
+        raise InvalidChain(
+            f"{where}: {int(lost.sum()):,} probabilities are below 1e-323 and become zero in "
+            f"floats by underflow, so that transitions would be lost. Stay with rationals: "
+            f"exact=True."
+        )
+    return floats
 
 
 def check_entries(values: Numbers, name: Callable[[int], str], *, where: str) -> None:

@@ -20,7 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = Path(fg.__file__).parent
 
 #: The parts of a room that is spread over several files.
-SAME_ROOM = {"storage": "chain", "build": "chain", "counts": "chain", "asking": "extract"}
+SAME_ROOM = {
+    "storage": "chain",
+    "build": "chain",
+    "counts": "chain",
+    "listing": "chain",
+    "asking": "extract",
+}
 
 #: Room -> the rooms it uses. It may use what these use, too.
 USES = {

@@ -93,3 +93,26 @@ def test_the_readme_python_runs(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
+
+
+#: What a file of the citation file format 1.2.0 may say, as far as this project says it, and must.
+CITATION_NEEDS = {"authors", "cff-version", "message", "title"}
+CITATION_KEYS = CITATION_NEEDS | {"abstract", "date-released", "doi", "keywords", "license"}
+CITATION_KEYS |= {"references", "repository-code", "type", "url", "version"}
+
+
+def test_the_citation_file_agrees_with_the_project() -> None:
+    text = read("CITATION.cff")
+    said = dict(re.findall(r"^([a-z-]+): *(.*)$", text, flags=re.MULTILINE))
+    assert CITATION_NEEDS <= set(said) <= CITATION_KEYS
+    assert said["cff-version"] == "1.2.0"
+    assert said["version"] == fsm_gpt.__version__
+    assert said["license"] == PROJECT["license"]
+    assert said["title"].strip('"').startswith(PROJECT["name"])
+    assert re.search(r"^authors:\n(?:  - .+\n)+", text, flags=re.MULTILINE)
+    assert set(re.findall(r"^  - ([^:\n]+)$", text, flags=re.MULTILINE)) == set(PROJECT["keywords"])
+
+
+def test_the_checks_build_the_docs() -> None:
+    assert re.search(r"^step docs make docs$", read(".ci/run"), flags=re.MULTILINE)
+    assert re.search(r"-W\b.* docs build/docs/html$", read("Makefile"), flags=re.MULTILINE)

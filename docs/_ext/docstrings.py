@@ -31,10 +31,10 @@ def _without_bars(line: str) -> str:
 
 
 def plain(lines: list[str]) -> list[str]:
-    """The lines of a docstring, ready for reStructuredText.
+    r"""The lines of a docstring, ready for reStructuredText.
 
     >>> plain(["The distance", "", "    |a - b|", "", "is |a - b|."])
-    ['The distance', '', '::', '', '    |a - b|', '', 'is \\\\|a - b\\\\|.']
+    ['The distance', '', '::', '', '    |a - b|', '', 'is \\|a - b\\|.']
     """
     first_section = next((i for i, line in enumerate(lines) if _SECTION.match(line)), len(lines))
     result: list[str] = []

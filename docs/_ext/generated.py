@@ -72,7 +72,7 @@ def verb(name: str, command: click.Command | None, parent: click.Context) -> str
     parts = [
         f"(verb-{name})=\n## `fsm-gpt {name}`",
         _markdown(about),
-        f"```console\n{example}\n```",
+        f"```sh\n{example}\n```",
         f"Usage: `{usage}`",
         _options(command, context),
     ]
@@ -146,7 +146,9 @@ def names(_: str = "") -> str:
     parts = []
     for page in PAGES:
         here = sorted((n for n in fsm_gpt._HOME if page_of(n) == page), key=str.lower)
-        table = "\n".join(["```{eval-rst}", ".. autosummary::", "", *(f"   fsm_gpt.{n}" for n in here), "```"])
+        table = "\n".join(
+            ["```{eval-rst}", ".. autosummary::", "", *(f"   fsm_gpt.{n}" for n in here), "```"]
+        )
         parts.append(f"## [{TITLES[page]}](api/{page}.md)\n\n{table}")
     return "\n\n".join(parts)
 
@@ -155,11 +157,9 @@ def room(page: str) -> str:
     """The modules of a page: what each says of itself, then its names."""
     mine = [module for room in PAGES[page] for module in _modules(f"fsm_gpt.{room}")]
     others = {f"fsm_gpt.{r}" for p, rooms in PAGES.items() if p != page for r in rooms}
-    # A room's own list says which of its inner names are for others; all of markov is to be read.
-    offered = {name for module in mine for name in getattr(module, "__all__", [])}
-    if page == "reports":
-        offered = set(importlib.import_module("fsm_gpt.report").__all__)
-    parts = []
+    offered = {name for room in PAGES[page] for name in _offered(f"fsm_gpt.{room}")}
+    public: list[str] = []
+    inner: list[str] = []
     for module in mine:
         if module.__name__ in others:
             continue
@@ -170,8 +170,22 @@ def room(page: str) -> str:
             taken = title.removeprefix("fsm_gpt.") in fsm_gpt._HOME
             lines = [f".. automodule:: {title}", "   :no-members:"]
             lines += ["   :no-index:", ""] if taken else [""]
-            parts.append(f"## `{title}`\n\n" + "\n".join(["```{eval-rst}", *lines, *described, "```"]))
+            text = "\n".join([f"`{title}`", "", "```{eval-rst}", *lines, *described, "```"])
+            is_public = any(home == title for home in fsm_gpt._HOME.values()) or any(
+                name in fsm_gpt._HOME for name in module.__all__
+            )
+            (public if is_public else inner).append(text)
+    parts = [f"## {text}" for text in public]
+    if inner:
+        parts += ["## Inside", *(f"### {text}" for text in inner)]
     return "\n\n".join(parts)
+
+
+def _offered(room: str) -> Iterator[str]:
+    """The names of a room that are for others: its own list, but all of markov is to be read."""
+    whole = room == "fsm_gpt.markov"
+    for module in _modules(room) if whole else [importlib.import_module(room)]:
+        yield from module.__all__
 
 
 def _modules(name: str) -> Iterator[ModuleType]:
@@ -191,7 +205,8 @@ def _described(module: ModuleType, offered: set[str]) -> Iterator[str]:
             continue
         full = f"fsm_gpt.{name}" if name in fsm_gpt._HOME else f"{module.__name__}.{name}"
         if inspect.isclass(thing):
-            yield f".. autoclass:: {full}\n   :members:\n   :undoc-members:\n   :show-inheritance:\n"
+            options = ":members:", ":undoc-members:", ":show-inheritance:"
+            yield "\n   ".join([f".. autoclass:: {full}", *options]) + "\n"
         elif callable(thing):
             yield f".. autofunction:: {full}\n"
 
@@ -209,7 +224,7 @@ def colours() -> str:
     return (
         f"body{{{named(LIGHT)}}}\n"
         f'body[data-theme="dark"]{dark}\n'
-        f"@media (prefers-color-scheme: dark){{body:not([data-theme=\"light\"]){dark}}}\n"
+        f'@media (prefers-color-scheme: dark){{body:not([data-theme="light"]){dark}}}\n'
         f"@media print{{body:not(.x){{{named(LIGHT)}}}}}\n"
         f"{style_sheet()}\n"
     )

@@ -14,6 +14,7 @@ from typing import Any
 from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterMathtext
 
 from analysis.study import Picture, Table
 from fsm_gpt.report.svg import inline_svg
@@ -23,6 +24,12 @@ _COUNT: Iterator[int] = itertools.count(1)
 
 def svg(figure: Figure, label: str = "") -> str:
     """A figure as an element of the page; its label is read aloud in its place."""
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if axis.get_scale() == "log" and isinstance(
+                axis.get_major_formatter(), LogFormatterMathtext
+            ):  # powers as plain text, which an SVG in a page can show
+                axis.set_major_formatter(lambda value, _: f"{value:,g}")
     ax = figure.axes[0]
     if not label:
         label = ax.get_title(loc="left") or "A figure; the text and tables beside it say the same."
@@ -41,7 +48,11 @@ def table(one: Table) -> str:
         any(isinstance(value, int | float) or hasattr(value, "numerator") for value in column)
         for column in (one.column(name) for name in one.columns)
     ]
-    sides = [' class="n"' if number else "" for number in numeric]
+    longest = [max(len(one.shown(v, name)) for v in one.column(name)) for name in one.columns]
+    sides = [
+        f' class="{"n" if number else "k" if length < 17 else "t" if length > 24 else ""}"'
+        for number, length in zip(numeric, longest, strict=True)
+    ]
     head = "".join(
         f"<th{side}>{html.escape(name)}</th>" for name, side in zip(one.columns, sides, strict=True)
     )
@@ -56,7 +67,7 @@ def table(one: Table) -> str:
     )
     note = f'<p class="note">{html.escape(one.note)}</p>' if one.note else ""
     return (
-        f'<div class="table-wrapper"><table class="docutils"><caption>{html.escape(one.title)}'
+        f'<div class="study"><table class="docutils"><caption>{html.escape(one.title)}'
         f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}"
     )
 

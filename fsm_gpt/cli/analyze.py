@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse
+from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse, watch_long_run
 from fsm_gpt.cli.console import command_line, json_option, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
 from fsm_gpt.cli.inputs import FILE, read_text
@@ -48,7 +48,8 @@ def analyze(
         check_text(words, chain)
     from fsm_gpt.report.facts import gather
 
-    with working("analysing"):
+    with working("analysing") as note:
+        watch_long_run(chain, note)
         facts = gather(
             chain.exact() if exact else chain,
             text=words,

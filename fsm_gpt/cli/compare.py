@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse
+from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse, watch_long_run
 from fsm_gpt.cli.console import json_option, show_json, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
 from fsm_gpt.cli.inputs import FILE, read_text
@@ -55,7 +55,8 @@ def compare(
     reference = read_to_analyse(files[0], hows[0]) if words is None else _chain_of(words, model)
     from fsm_gpt.markov.compare import compare as measure
 
-    with working("comparing"):
+    with working("comparing") as note:
+        watch_long_run(reference, note)
         found = measure(reference, model)
     if as_json:
         named = {"reference": files[0] if text is None else "the text", "model": files[-1]}

@@ -87,30 +87,38 @@ def _now_and_then(what: str) -> Callable[[int, int, str], None]:
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """A sign of life on stderr during work that does not say how far it is.
+def working(what: str) -> Iterator[Callable[[str], None]]:
+    """A sign of life on stderr during work whose end nobody knows.
 
     On a terminal a line that counts the seconds and goes away at the end; elsewhere a line
-    now and then. What is done soon says nothing.
+    now and then. What is done soon says nothing. Yields a function that takes what else to
+    say.
     """
     done = threading.Event()
-    watch = threading.Thread(target=_count, args=(what, done), daemon=True)
+    said = [what]
+    watch = threading.Thread(target=_count, args=(said, done), daemon=True)
     watch.start()
+
+    def note(more: str) -> None:
+        check()
+        said[:] = [f"{what} ({more})"]
+
     try:
-        yield
+        yield note
     finally:
         done.set()
         watch.join()
     check()
 
 
-def _count(what: str, done: threading.Event) -> None:
+def _count(said: list[str], done: threading.Event) -> None:
     began = time.monotonic()
-    line = ""
+    longest = 0
     terminal = sys.stderr.isatty()
     pause = min(QUIET_SECONDS, 1.0) if terminal else QUIET_SECONDS
     while not done.wait(pause):
-        line = f"{what}: {time.monotonic() - began:.0f} s"
-        click.echo(f"\r{line}" if terminal else line, err=True, nl=not terminal)
-    if terminal and line:
-        click.echo(f"\r{' ' * len(line)}\r", err=True, nl=False)
+        line = f"{said[0]}: {time.monotonic() - began:.0f} s"
+        longest = max(longest, len(line))
+        click.echo(f"\r{line:<{longest}}" if terminal else line, err=True, nl=not terminal)
+    if terminal and longest:
+        click.echo(f"\r{' ' * longest}\r", err=True, nl=False)

@@ -122,14 +122,15 @@ def read_vocabulary_option(given: str | None) -> Vocabulary | None:
 
 
 def output_option(default: str | None, what: str) -> Callable[..., Any]:
-    """The option --output."""
+    """The option --output; without a default it must be given."""
+    # To click a default of None is a value.
+    given: dict[str, Any] = {"default": default, "show_default": True}
+    given = {"required": True} if default is None else given
     return click.option(
         "--output",
         "-o",
         type=FILE,
-        default=default,
-        show_default=default is not None,
-        required=default is None,
+        **given,
         metavar="FILE",
         help=f"Where to write {what}.",
     )

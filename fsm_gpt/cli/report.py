@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse
+from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse, watch_long_run
 from fsm_gpt.cli.console import command_line, json_option, say, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
 from fsm_gpt.cli.inputs import FILE, output_option, read_text, ready_to_write
@@ -42,8 +42,12 @@ def report(
     """Analyse a checkpoint or a chain and write one self-contained HTML page.
 
     CHECKPOINT_OR_CHAIN is nanoGPT's ckpt.pt, or a file of fsm-gpt train or extract.
+    An output that ends in .md or .json is written as Markdown or JSON instead.
     Decoding options apply in the order in which they are typed.
     """
+    from fsm_gpt.report.page import report_format
+
+    report_format(output)  # a suffix that means nothing is refused before the work
     ready_to_write(output, checkpoint_or_chain, text, how.vocabulary)
     words = None if text is None else read_text(text)
     chain = read_to_analyse(checkpoint_or_chain, how, decoding=decoding)
@@ -52,7 +56,8 @@ def report(
     say("analysing and drawing ...")
     from fsm_gpt.report.facts import gather
 
-    with working("analysing and drawing"):
+    with working("analysing and drawing") as note:
+        watch_long_run(chain, note)
         facts = gather(chain, text=words, provenance={"command": command_line()})
         write_report(facts, output, title=title)
     show_facts(facts, as_json=as_json, report=output)

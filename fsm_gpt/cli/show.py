@@ -35,4 +35,5 @@ def show_facts(facts: Facts, *, as_json: bool, report: str | None = None) -> Non
 
     Console(highlight=False).print(summary(facts))
     if report is not None:
-        click.echo(f"report: {Path(report).resolve()} (open it in a browser)")
+        page = Path(report).suffix.lower() not in (".md", ".json")
+        click.echo(f"report: {Path(report).resolve()}{' (open it in a browser)' if page else ''}")

@@ -37,10 +37,14 @@ BLANKS = str.maketrans("␣⏎⇥␍", " \n\t\r")
     help="How many to draw.",
 )
 @click.option(
-    "--start", metavar="STATE", help="The context to go on from; by default each is as likely."
+    "--start", metavar="STATE", help="The context to go on from; without it the seed picks one."
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="The same, the same text."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="The same seed gives the same text.",
 )
 @chain_options
 @decoding_options

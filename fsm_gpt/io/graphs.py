@@ -48,7 +48,7 @@ def graph_of(chain: Chain) -> nx.MultiDiGraph[int]:
     if n > GRAPH_LIMIT:
         raise StateSpaceTooLarge(
             f"export: {n:,} transitions make a graph of about {n / 2**20:,.1f} GiB, and GraphML "
-            f"and JSON stop at {GRAPH_LIMIT:,}. Write .csv, .npz or .dot, which take little memory."
+            f"and JSON stop at {GRAPH_LIMIT:,}. Write .csv, .npz or .dot, which take less memory."
         )
     some = transitions(chain)
     graph: nx.MultiDiGraph[int] = nx.MultiDiGraph()

@@ -33,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
+from fsm_gpt.markov.remembered import remembered
 from fsm_gpt.result import Result, read_only, to_json
 from fsm_gpt.storage import Edges
 
@@ -110,6 +111,10 @@ def communicating_classes(chain: Chain) -> CommunicatingClasses:
     >>> found.absorbing, found.transient, found.periods
     (array([0, 2]), array([1]), (1, 1))
     """
+    return remembered(chain, "communicating classes", lambda: _find(chain))
+
+
+def _find(chain: Chain) -> CommunicatingClasses:
     search = _Compiled(chain) if chain.n_states > COMPILED_ABOVE else _Listed(chain)
     member, count, leaving = search.components()
     closed_numbers = np.flatnonzero(~leaving)

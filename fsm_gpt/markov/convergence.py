@@ -86,12 +86,17 @@ def convergence_bound(chain: Chain, *, epsilon: float = 0.25) -> ConvergenceBoun
     closed = communicating_classes(chain).closed
     if len(closed) > 1:
         raise not_unique("convergence bound", closed)
+    if len(closed[0]) == 1:
+        raise NotDefined(
+            "convergence bound: the closed class is one absorbing state, and the bound is for "
+            "classes of two or more. How long it takes to get there, absorption(chain) says."
+        )
     power = np.linalg.matrix_power(chain.matrix(), L)[np.ix_(closed[0], closed[0])]
     smallest = float(power.min())
     if smallest == 0:
         raise NotDefined(
-            f"convergence bound: after {L} tokens some state of the closed class cannot be reached "
-            f"from another, so the smallest entry of P**{L} is 0 and bounds nothing. A decoding "
+            f"convergence bound: after {L} token{'s' if L > 1 else ''} some state of the closed "
+            f"class cannot be reached from another, so the smallest entry of P**{L} is 0 and bounds nothing. A decoding "
             f"rule or an underflow has cut tokens off; ask mixing_time(chain)."
         )
     shrink = math.log1p(-min(2 * smallest, 1 - 2.0**-53))

@@ -30,6 +30,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined, NotUnique
 from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.closed_class import Method, Progress, solve_class
+from fsm_gpt.markov.remembered import remembered
 from fsm_gpt.result import UNCERTIFIED, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers, kind_of
 
@@ -160,6 +161,16 @@ def stationary_distribution(
     True
     """
     chain = chain.exact() if exact else chain
+    return remembered(
+        chain,
+        ("stationary", method, accuracy),
+        lambda: _solve(chain, method, accuracy, progress),
+    )
+
+
+def _solve(
+    chain: Chain, method: Method, accuracy: float, progress: Progress | None
+) -> StationaryDistribution:
     structure = communicating_classes(chain)
     solved = [
         solve_class(chain, states, method=method, accuracy=accuracy, progress=progress)

@@ -46,12 +46,12 @@ def unless_larger(chain: Chain, limit: int, question: Callable[[Chain], T]) -> T
 
     >>> chain = Chain([[0.5, 0.5], [0.25, 0.75]])
     >>> print(unless_larger(chain, 1, lambda chain: chain.n_states))
-    Left out here: it costs the cube of the 2 states, and a report stops at 1.
+    Left out here: it takes long for 2 states, and a report stops at 1.
     """
     if chain.n_states > limit:
         return Absent(
-            f"Left out here: it costs the cube of the {chain.n_states:,} states, and a report "
-            f"stops at {limit:,}."
+            f"Left out here: it takes long for {chain.n_states:,} states, and a report stops at "
+            f"{limit:,}."
         )
     return ask(lambda: question(chain))
 

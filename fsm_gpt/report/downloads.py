@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -17,10 +16,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fsm_gpt.chain import Chain
 from fsm_gpt.markov.entropy import row_entropies
 from fsm_gpt.report.absent import Absent
 from fsm_gpt.report.facts import Facts
 from fsm_gpt.report.tables import csv_text
+from fsm_gpt.storage import Edges
 
 __all__ = ["Download", "downloads"]
 
@@ -102,32 +103,29 @@ def _states(facts: Facts) -> Download:
 
 
 def _transitions(facts: Facts) -> Download:
-    chain = facts.chain
+    chain, mass = facts.chain, _mass(facts)
     chosen, which = _heaviest(facts, MOST_ROWS)
+    edges = chain.edges()
+    kept = np.flatnonzero(np.isin(edges.source, chosen))
+    if len(kept) > 2 * MOST_ROWS:
+        often = np.zeros(len(kept))
+        if chain.kind != "symbolic" and mass is not None:
+            often = np.asarray(edges.probability[kept] * mass[0][edges.source[kept]], dtype=float)
+        kept = np.sort(kept[np.argsort(-often, kind="stable")[: 2 * MOST_ROWS]])
+        which = f"; the {2 * MOST_ROWS:,} that happen most often, of {chain.n_edges:,}"
+        if mass is None:
+            which = f"; the first {2 * MOST_ROWS:,}, of {chain.n_edges:,}"
     heads = ("source", "source_label", "token", "token_label", "target", "target_label", "p")
-    lines = list(_lines(facts, chosen))
-    if len(lines) > MOST_ROWS * 2:
-        lines.sort(key=lambda line: -line[0])
-        which = f"; the {MOST_ROWS * 2:,} that happen most often, of {chain.n_edges:,}"
-        lines = sorted(lines[: MOST_ROWS * 2], key=lambda line: line[1][:3])
-    content = csv_text(heads, (line for _, line in lines))
+    content = csv_text(heads, (_line(chain, edges, i) for i in kept.tolist()))
     return Download("transitions.csv", f"Each transition{which}", "text/csv", content)
 
 
-def _lines(facts: Facts, chosen: npt.NDArray[np.int64]) -> Iterator[tuple[float, list[Any]]]:
-    """Transitions of some states, each with how often it happens where that is known."""
-    chain, mass = facts.chain, _mass(facts)
-    edges = chain.edges()
-    names = chain.vocabulary.shown
-    for i in np.flatnonzero(np.isin(edges.source, chosen)).tolist():
-        source, token, target = (int(edges[k][i]) for k in range(3))
-        p = edges.probability[i]
-        weight = 0.0
-        if chain.kind != "symbolic":
-            weight = float(p) * (1.0 if mass is None else float(mass[0][source]))
-        labels = chain.states.label(source), names[token], chain.states.label(target)
-        line = [source, _cell(labels[0]), token, _cell(labels[1]), target, _cell(labels[2])]
-        yield weight, [*line, _number(p)]
+def _line(chain: Chain, edges: Edges, i: int) -> list[Any]:
+    source, token, target = (int(edges[k][i]) for k in range(3))
+    names = chain.states.label(source), chain.vocabulary.shown[token], chain.states.label(target)
+    labels = [_cell(name) for name in names]
+    line = [source, labels[0], token, labels[1], target, labels[2]]
+    return [*line, _number(edges.probability[i])]
 
 
 def _mass(facts: Facts) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64]] | None:

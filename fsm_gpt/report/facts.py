@@ -217,8 +217,8 @@ def _capacity(chain: Chain, stated: str) -> Capacity | Absent:
 def _passage(chain: Chain) -> MeanFirstPassage | Absent:
     if chain.n_states > PASSAGE_LIMIT:
         return Absent(
-            f"A table of {chain.n_states:,} by {chain.n_states:,} times is too large to read; "
-            f"mean_first_passage(chain) works it out."
+            f"A table of {chain.n_states:,} by {chain.n_states:,} times is too large to read, and "
+            f"a report stops at {PASSAGE_LIMIT}."
         )
     return ask(lambda: mean_first_passage(chain))
 
@@ -294,7 +294,7 @@ def gather(
         mean_first_passage=_passage(chain),
         spectrum=unless_larger(chain, COSTLIEST_LIMIT, spectrum),
         reversibility=unless_larger(chain, COSTLY_LIMIT, reversibility),
-        absorption=unless_larger(chain, COSTLIEST_LIMIT, absorption),
+        absorption=unless_larger(chain, COSTLY_LIMIT, absorption),
         capacity=_capacity(chain, str(known.get("parameters", ""))),
         rules=under_each_rule(chain, (classes, own_rate), rate),
         before=before,

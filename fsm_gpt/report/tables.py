@@ -43,7 +43,7 @@ def markdown_table(
     >>> print(*markdown_table(("state", "p"), [("a|b", "1/2")], numbers=[1]), sep=chr(10))
     | state | p |
     | --- | ---: |
-    | a\\|b | 1/2 |
+    | a\|b | 1/2 |
     """
     rules = ["---:" if i in numbers else "---" for i in range(len(heads))]
     lines = [heads, *rows]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fsm_gpt.chain import Chain
-from fsm_gpt.markov.classes import CommunicatingClasses
 from fsm_gpt.report.style import percent
 from fsm_gpt.space import visible
+
+if TYPE_CHECKING:
+    from fsm_gpt.chain import Chain
+    from fsm_gpt.markov.classes import CommunicatingClasses
 
 __all__ = [
     "MOST_COLUMNS",
@@ -116,6 +118,7 @@ def listed(names: Iterable[str], limit: int = 12) -> str:
 def next_tokens(chain: Chain, state: int, *, most: int = 3) -> str:
     """The most probable next tokens of a state.
 
+    >>> from fsm_gpt.chain import Chain
     >>> next_tokens(Chain([[0.5, 0.5], [0.25, 0.75]]), 1)
     '1 75%, 0 25%'
     """
@@ -129,6 +132,7 @@ def next_tokens(chain: Chain, state: int, *, most: int = 3) -> str:
 def row_cells(chain: Chain, state: int, *, many: bool) -> list[str]:
     """The row of a state for a table: a cell for each token, or the most probable in one.
 
+    >>> from fsm_gpt.chain import Chain
     >>> row_cells(Chain([[0.5, 0.5], [0.25, 0.75]]), 1, many=False)
     ['0.2500', '0.7500']
     """

@@ -1,8 +1,10 @@
 """The command line in this process and in one of its own."""
 
 import os
+import pty
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +61,26 @@ def fsm_gpt(folder: Path) -> Callable[..., Outcome]:
 def command(*args: str) -> list[str]:
     """The command line in a process of its own."""
     return [sys.executable, "-m", "fsm_gpt", *args]
+
+
+def on_a_terminal(args: list[str], **changes: str) -> str:
+    """What a command shows on a terminal, stdout and stderr together."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(command()[0], command(*args), {**os.environ, "TERM": "xterm", **changes})
+    shown = b""
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (0, 2, 4)
+    return shown.decode()
 
 
 @pytest.fixture

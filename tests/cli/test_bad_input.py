@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -58,7 +59,14 @@ def test_a_training_that_cannot_be(refused, code: int, args: list[str], words: s
     assert words in refused(code, *args)
 
 
-VERBS_THAT_READ = ["extract", "analyze", "report", "plot"]
+VERBS_THAT_READ = ["extract", "analyze", "report", "plot", "simulate", "compare", "export"]
+NEITHER = "neither a chain file nor a checkpoint"
+
+
+def reading(verb: str, path: str) -> list[str]:
+    """A command line in which a verb reads a file."""
+    more = {"compare": [path], "export": ["--output", "new.csv"]}
+    return [verb, path, *more.get(verb, [])]
 
 
 @pytest.mark.parametrize("verb", VERBS_THAT_READ)
@@ -66,12 +74,16 @@ VERBS_THAT_READ = ["extract", "analyze", "report", "plot"]
     ("content", "words"),
     [
         (None, "there is no such file"),
-        (b"", "neither a PyTorch archive nor safetensors"),
-        (b"\0" * 4096, "neither a PyTorch archive nor safetensors"),
-        (b"just a text\n", "neither a PyTorch archive nor safetensors"),
+        (b"", f"{NEITHER} (empty)"),
+        (b"\0" * 4096, f"{NEITHER} (4,096 bytes of another kind)"),
+        (b"just a text\n", f"{NEITHER} (12 bytes of another kind)"),
         (b"PK\x03\x04" + b"\0" * 100, ""),
-        ((2**62).to_bytes(8, "little") + b'{"a"', "neither a PyTorch archive nor safetensors"),
-        (write_tensors({"a": np.zeros(1)}), "without the configuration and vocabulary"),
+        ((2**62).to_bytes(8, "little") + b'{"a"', f"{NEITHER} (12 bytes of another kind)"),
+        ((4).to_bytes(8, "little") + b'{"a"', f"{NEITHER} (a damaged safetensors file)"),
+        ((4).to_bytes(8, "little") + b"{}  ", f"{NEITHER} (a safetensors file that says"),
+        ((100).to_bytes(8, "little") + b"{" * 100, f"{NEITHER} (a damaged safetensors file)"),
+        (write_tensors({"a": np.zeros(1)}), f"{NEITHER} (a safetensors file that says"),
+        (write_tensors({"a": np.zeros(1)}, {"format": "pt"}), f"{NEITHER} (a safetensors file"),
     ],
 )
 def test_a_foreign_file(
@@ -79,16 +91,20 @@ def test_a_foreign_file(
 ) -> None:
     if content is not None:
         (folder / "x").write_bytes(content)
-    assert words in refused(4, verb, "x")
+    said = refused(4, *reading(verb, "x"))
+    if verb != "extract":
+        assert words in said
+    elif NEITHER in words:
+        assert re.search("neither a PyTorch archive nor safetensors|a safetensors file", said)
 
 
 @pytest.mark.parametrize("verb", VERBS_THAT_READ)
 def test_a_folder_in_place_of_a_file(refused, folder: Path, verb: str) -> None:
     (folder / "x").mkdir()
-    assert "it is a folder" in refused(4, verb, "x")
+    assert "it is a folder" in refused(4, *reading(verb, "x"))
 
 
-@pytest.mark.parametrize("verb", ["analyze", "report", "plot"])
+@pytest.mark.parametrize("verb", VERBS_THAT_READ[1:])
 @pytest.mark.parametrize("name", ["chain", "rational", "model"])
 @pytest.mark.parametrize("damage", ["cut", "flip"])
 def test_a_damaged_file(
@@ -100,7 +116,7 @@ def test_a_damaged_file(
     else:
         data[-8] ^= 1
     (folder / "x").write_bytes(data)
-    refused(4, verb, "x")
+    refused(4, *reading(verb, "x"))
 
 
 @pytest.mark.parametrize(
@@ -149,7 +165,7 @@ def test_a_checkpoint_that_would_run_code(
             archive.writestr("x/data.pkl", bomb)
             archive.writestr("x/version", "3\n")
             archive.writestr("x/byteorder", "little")
-    refused(4, verb, "x")
+    refused(4, *reading(verb, "x"))
     assert not place.exists()
     pickle.loads(bomb)
     assert place.exists(), "this pickle is no bomb, so the test shows nothing"
@@ -164,7 +180,7 @@ def test_a_vocabulary_that_would_run_code(
     assert not place.exists()
 
 
-@pytest.mark.parametrize("verb", ["demo", "train", "extract", "report", "plot"])
+@pytest.mark.parametrize("verb", ["demo", "train", "extract", "report", "plot", "export"])
 @pytest.mark.parametrize(
     ("output", "words"),
     [
@@ -180,6 +196,7 @@ def test_an_output_that_cannot_be_written_is_found_before_work_begins(
     (folder / "folder.png").mkdir()
     (folder / "file").write_bytes(b"")
     given = {"demo": [], "train": ["0110"]}.get(verb, [str(made / "model")])
+    given += ["--format", "csv"] if verb == "export" else []
     said = fsm_gpt(verb, *given, "--output", output)
     assert said.code == 4
     assert words in said.error
@@ -224,7 +241,7 @@ def test_too_many_states(fsm_gpt, folder: Path) -> None:
     text = "0110" * 20
     assert fsm_gpt("train", text, "--context", "60", "--steps", "0", "-o", "big").code == 0
     for verb in VERBS_THAT_READ:
-        said = fsm_gpt(verb, "big")
+        said = fsm_gpt(*reading(verb, "big"))
         assert said.code == 5
         assert "states" in said.error
     assert [path.name for path in folder.iterdir()] == ["big"]

@@ -1,6 +1,7 @@
 """The program as a whole: help, version, names of verbs, what it loads, how it fails."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,12 @@ from fsm_gpt.cli.program import VERBS
 from tests.cli.conftest import command
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def command_of(verb: str) -> click.Command:
+    found = main.get_command(click.Context(main), verb)
+    assert found is not None
+    return found
 
 
 def test_the_verbs(fsm_gpt) -> None:
@@ -36,23 +43,25 @@ def test_each_verb_has_help_with_an_example(fsm_gpt, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_examples_use_options_that_exist(verb: str) -> None:
-    context = click.Context(main)
-    verb_command = main.get_command(context, verb)
-    assert verb_command is not None
+    verb_command = command_of(verb)
     assert verb_command.epilog
     words = verb_command.epilog.splitlines()[-1].split()
     assert words[:2] == ["fsm-gpt", verb]
-    verb_command.make_context(verb, words[2:], parent=context)
+    verb_command.make_context(verb, words[2:])
 
 
 def test_the_version(fsm_gpt) -> None:
     assert fsm_gpt("--version").out == f"fsm-gpt, version {__version__}\n"
 
 
-def test_no_verb_shows_the_help_on_stderr(fsm_gpt) -> None:
+def test_no_verb_shows_where_to_begin(fsm_gpt) -> None:
     said = fsm_gpt()
     assert (said.code, said.out) == (2, "")
-    assert said.err == fsm_gpt("--help").out
+    begin = re.findall(r"^  fsm-gpt (\S+)(.*?)  ", said.err, flags=re.MULTILINE)
+    assert [verb for verb, _ in begin] == ["demo", "report", "capacity"]
+    for verb, words in begin:
+        command_of(verb).make_context(verb, words.split())
+    assert "--help lists all verbs" in said.err
 
 
 @pytest.mark.parametrize(
@@ -78,6 +87,22 @@ def test_a_mistyped_verb_gets_a_suggestion(fsm_gpt, typed: str, meant: str) -> N
         (["train", "01", "--context", "three"], "'three' is not a valid integer"),
         (["train", "01", "--loss-on", "first"], "'first' is not one of 'last', 'all'"),
         (["plot", "x", "--kind", "pie"], "'pie' is not one of"),
+        (["plot", "x", "--kind", "grpah"], "Did you mean graph?"),
+        (["train", "01", "--loss-on", "lst"], "Did you mean last?"),
+        (["export", "x", "--format", "grafml", "-o", "y"], "Did you mean graphml?"),
+        (["capacity", "gpt2", "--format", "markdwon"], "Did you mean markdown?"),
+        (["export", "x", "--ouput", "y.csv"], "--output"),
+        (["analyze", "x", "--temprature", "2"], "--temperature"),
+        (["analyze", "x", "--max-memory", "0"], "--max-memory"),
+        (["simulate", "x", "--tokens", "-1"], "--tokens"),
+        (["simulate", "x", "--seed", "-1"], "--seed"),
+        (["compare"], "0 of two files named"),
+        (["compare", "x"], "1 of two files named"),
+        (["compare", "x", "y", "z"], "3 of two files named"),
+        (["compare", "x", "y", "--text", "01"], "beside --text stands one file"),
+        (["export", "x", "-o", "y"], "y ends in none of .dot, .graphml"),
+        (["export", "x", "-o", "y.grapml"], "Did you mean graphml?"),
+        (["export", "x"], "missing option '--output'"),
         (["--no-such-option"], "no such option '--no-such-option'"),
     ],
 )
@@ -99,7 +124,9 @@ def test_it_runs_as_a_module_and_as_a_command() -> None:
         )
 
 
-@pytest.mark.parametrize("args", [["--help"], ["--version"], ["train", "--help"], ["demo", "-h"]])
+@pytest.mark.parametrize(
+    "args", [["--help"], ["--version"], ["train", "--help"], ["demo", "-h"], [], ["export", "-h"]]
+)
 def test_help_loads_nothing_slow(args: list[str]) -> None:
     code = (
         "import sys, fsm_gpt.cli\n"

@@ -2,10 +2,8 @@
 
 import json
 import os
-import pty
 import re
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.cli.console import SCHEMA
 from fsm_gpt.io import load, save
 from fsm_gpt.report.facts import SCHEMA_VERSION
-from tests.cli.conftest import TEXT, command
+from tests.cli.conftest import TEXT, command, on_a_terminal
 
 
 @pytest.fixture(scope="session")
@@ -206,9 +204,12 @@ def test_a_nanogpt_checkpoint_s_report(fsm_gpt, shared_model) -> None:
     assert Path("report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-@pytest.mark.parametrize("verb", ["train", "extract", "analyze", "report", "plot"])
+@pytest.mark.parametrize(
+    "verb", ["train", "extract", "analyze", "report", "plot", "simulate", "export"]
+)
 def test_json_is_one_document_and_nothing_else(fsm_gpt, made: Path, verb: str) -> None:
     given = [TEXT, "--steps", "1"] if verb == "train" else [str(made / "model")]
+    given += ["--output", "x.csv"] if verb == "export" else []
     said = fsm_gpt(verb, *given, "--json")
     assert said.code == 0, said.err
     document = json.loads(said.out)
@@ -217,26 +218,6 @@ def test_json_is_one_document_and_nothing_else(fsm_gpt, made: Path, verb: str) -
     assert "schema_version" not in document
     assert "NaN" not in said.out
     assert "Infinity" not in said.out
-
-
-def on_a_terminal(args: list[str], **changes: str) -> str:
-    """What a command shows on a terminal, stdout and stderr together."""
-    child, terminal = pty.fork()
-    if child == 0:
-        os.execve(command()[0], command(*args), {**os.environ, "TERM": "xterm", **changes})
-    shown = b""
-    until = time.monotonic() + 120
-    while time.monotonic() < until:
-        try:
-            piece = os.read(terminal, 65536)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) in (0, 2, 4)
-    return shown.decode()
 
 
 ESCAPES = re.compile(r"\x1b\[(\d+(?:;\d+)*)?m")

@@ -91,6 +91,11 @@ def test_no_published_bound_with_zeros_or_without_contexts():
         convergence_bound(Chain.from_edges([0, 1], [0, 1], [1, 0], [1.0, 1.0]))
 
 
+def test_no_published_bound_for_one_absorbing_state():
+    with pytest.raises(NotDefined, match="one absorbing state"):
+        convergence_bound(Chain([[1.0, 0.0], [0.5, 0.5]]))
+
+
 # ---- spectrum ----
 
 

@@ -7,15 +7,21 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
+from fsm_gpt.capacity import Capacity
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.compare import compare
+from fsm_gpt.markov.convergence import ConvergenceBound
 from fsm_gpt.markov.entropy import entropy_rate, memory_curve
-from fsm_gpt.markov.passage import kemeny_constant
-from fsm_gpt.markov.stationary import stationary_distribution
+from fsm_gpt.markov.mixing import MixingTime
+from fsm_gpt.markov.passage import MeanFirstPassage, kemeny_constant
+from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
 from fsm_gpt.report.facts import SCHEMA_VERSION, Absent, class_in_words, gather
+from fsm_gpt.report.shortened import shortened
 from fsm_gpt.report.terminal import summary
 from fsm_gpt.report.words import decimal, number, structure
+from fsm_gpt.result import to_json
 from tests.report.chains import AFTER, TEXT, gambler, hostile, of_ones, weather, windows
 
 
@@ -70,10 +76,86 @@ def test_what_does_not_exist_is_a_sentence() -> None:
 
 
 def test_costly_questions_stop_at_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["fsm_gpt.report.facts"], "COSTLY_LIMIT", 4)
+    module = sys.modules["fsm_gpt.report.facts"]
+    monkeypatch.setattr(module, "COSTLIEST_LIMIT", 4)
     facts = gather(of_ones(AFTER))
     assert isinstance(facts.spectrum, Absent)
-    assert "8 states" in str(facts.spectrum)
+    assert str(facts.spectrum).endswith("it takes long for 8 states, and a report stops at 4.")
+    assert [isinstance(one.mixing_time, Absent) for one in facts.convergence] == [False, True]
+    monkeypatch.setattr(module, "COSTLY_LIMIT", 4)
+    assert isinstance(gather(of_ones(AFTER)).mixing_time, Absent)
+
+
+def test_a_chain_of_many_states_asks_for_no_dense_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: Chain) -> object:
+        raise AssertionError(f"a dense matrix of {self.n_states:,} states")
+
+    chain = windows(2, 13)
+    monkeypatch.setattr(Chain, "matrix", refused)
+    facts = gather(chain)
+    assert isinstance(facts.stationary, StationaryDistribution)
+    assert facts.stationary.certified
+    left_out = {name for name, answer in vars(facts).items() if isinstance(answer, Absent)}
+    assert left_out == {
+        *("kemeny_constant", "mean_first_passage", "spectrum", "reversibility", "absorption"),
+    }
+    assert all(isinstance(one.bound, Absent) for one in facts.convergence)
+    assert len(json.dumps(facts.to_dict(most=100))) < 30_000
+
+
+def test_the_bound_of_zekri_et_al_stands_beside_the_truth() -> None:
+    # On the trained baby GPT: epsilon 0.01136, 1,809 steps to 1e-6 by the bound, 29 in truth.
+    _, fine = gather(of_ones(AFTER)).convergence
+    assert fine.epsilon == 1e-6
+    assert isinstance(fine.mixing_time, MixingTime)
+    assert isinstance(fine.bound, ConvergenceBound)
+    assert (fine.mixing_time.steps, fine.bound.steps) == (29, 1809)
+    assert fine.bound.smallest == pytest.approx(0.01136, abs=1e-5)
+    lone = gather(Chain([[1.0]], context=1)).convergence[0]
+    assert "single state" in str(lone.bound)
+
+
+def test_a_first_passage_table_is_for_few_states() -> None:
+    # Grinstead & Snell, example 11.19: 4 steps from rain to nice, 10/3 to snow.
+    found = gather(weather()).mean_first_passage
+    assert isinstance(found, MeanFirstPassage)
+    assert [str(value) for value in found.mean_steps[0]] == ["0", "4", "10/3"]
+    assert isinstance(gather(windows(2, 4)).mean_first_passage, MeanFirstPassage)
+    assert "32 by 32" in str(gather(windows(2, 5)).mean_first_passage)
+
+
+def test_capacity_takes_the_parameters_from_the_provenance() -> None:
+    found = gather(of_ones(AFTER), provenance={"parameters": "12,656"}).capacity
+    assert isinstance(found, Capacity)
+    assert (found.bits, found.parameters) == (3.0, 12656)
+    assert found.bits_per_parameter == 3 / 12656
+    unknown = gather(of_ones(AFTER), provenance={"parameters": "a few"}).capacity
+    assert isinstance(unknown, Capacity)
+    assert unknown.parameters is None
+    no_windows = Chain.from_edges([0, 1], [0, 0], [1, 0], [1.0, 1.0])
+    assert isinstance(gather(no_windows).capacity, Absent)
+
+
+@given(st.integers(0, 3000), st.integers(0, 40))
+def test_a_shortened_document_keeps_what_is_short(most: int, n: int) -> None:
+    document = {"list": list(range(n)), "array": np.arange(n), "nested": [[1] * n, 2], "x": 1 / 3}
+    cut = shortened(document, most)
+    assert json.loads(json.dumps(cut)) == cut
+    for name, size in (("list", n), ("array", n), ("nested", n + 1)):
+        whole = to_json(document[name])
+        left_out = {"left_out": f"a list of {size:,} entries"}
+        assert cut[name] == (whole if size <= most else left_out)
+    assert cut["x"] == 1 / 3
+
+
+def test_shortened_facts_are_the_facts_where_they_are_short() -> None:
+    facts = gather(of_ones(AFTER), text=TEXT)
+    assert facts.to_dict(most=10_000) == facts.to_dict()
+    few = facts.to_dict(most=7)
+    assert few["stationary"]["classes"] == {"left_out": "a list of 16 entries"}
+    assert few["stationary"]["error_bound"] == facts.to_dict()["stationary"]["error_bound"]
+    assert few["rules"][-1]["classes"]["closed"] == [[3, 5, 6, 7]]
+    assert few["rules"][-1]["classes"]["member"] == {"left_out": "a list of 8 entries"}
 
 
 def test_ties_are_reported() -> None:

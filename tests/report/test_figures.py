@@ -128,7 +128,7 @@ def test_the_context_table_names_the_likeliest_of_many_tokens() -> None:
 @pytest.mark.parametrize("chain", [windows(2, 6), windows(4, 4), windows(27, 2), windows(5, 1)])
 def test_context_tables_of_many_sizes(chain: Chain) -> None:
     ax = context_table(chain)
-    assert len(ax.patches) == 1 + 2 * chain.n_states  # the ground, and paper and tint a cell
+    assert len(ax.patches) == 1 + chain.n_states  # the ground, and a tint for each cell
 
 
 def test_context_tables_that_cannot_be() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import itertools
+import json
 import re
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,9 +16,11 @@ import pytest
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Greedy
-from fsm_gpt.errors import FileProblem
+from fsm_gpt.errors import FileProblem, InvalidArgument
 from fsm_gpt.markov.entropy import entropy_rate
-from fsm_gpt.report.page import Report, report
+from fsm_gpt.report.absent import Absent
+from fsm_gpt.report.page import Report, report, report_format
+from fsm_gpt.report.words import decimal, number
 from tests.report.chains import AFTER, BEFORE, HOSTILE, TEXT, gambler, hostile, of_ones, windows
 
 #: HTML elements that have no end tag.
@@ -62,9 +67,14 @@ class Reader(HTMLParser):
 def requests(reader: Reader) -> list[str]:
     """Each attribute that would make a browser fetch something."""
     found = []
+    files = {  # a download that is inside the page asks nothing of anyone
+        value
+        for tag, name, value in reader.attributes
+        if (tag, name) == ("a", "href") and value.startswith("data:")
+    }
     for tag, name, value in reader.attributes:
         if name in {"src", "srcset", "href", "action", "data", "poster", "xlink:href"}:
-            if not value.startswith("#") and value != "data:,":
+            if not value.startswith("#") and value != "data:," and value not in files:
                 found.append(f"<{tag} {name}={value!r}>")
         elif name.startswith("on") or name == "style" or "url(" in value.replace("url(#", ""):
             found.append(f"<{tag} {name}={value!r}>")
@@ -167,7 +177,11 @@ def test_the_page_says_everything(article: Report) -> None:
         "Where the time is spent",
         "Structure under each decoding rule",
         "How much the past tells",
+        "How fast a start is forgotten",
         "Spectrum",
+        "Mean first passage times",
+        "Bits of state",
+        "Downloads",
         "Model against data",
         "Methods and error bounds",
         "Provenance",
@@ -198,11 +212,63 @@ def test_figures_and_tables_are_named_for_those_who_listen(page: str) -> None:
     figures = [1 for tag, name, value in attributes if (tag, name) == ("svg", "role")]
     labels = [value for tag, name, value in attributes if (tag, name) == ("svg", "aria-label")]
     assert len(figures) == len(labels)
-    assert all(labels)
+    assert all(label.endswith(".") and "table" in label for label in labels)
     assert {value for tag, name, value in attributes if (tag, name) == ("th", "scope")} <= {
         "row",
         "col",
     }
+
+
+def test_a_listener_finds_the_way(page: str) -> None:
+    reader = Reader(page)
+    for landmark in ("header", "nav", "main", "footer"):
+        assert page.count(f"<{landmark}") - page.count(f"<{landmark}er") == 1
+    ids = {value for _, name, value in reader.attributes if name == "id"}
+    assert '<a class="skip" href="#content">' in page
+    assert "content" in ids
+    tables = re.findall(r"<table.*?</table>", page, flags=re.DOTALL)
+    assert tables
+    for table in tables:
+        assert re.search(r"<caption[^>]*>[^<]", table)
+        assert "<th " in table
+        assert not re.search(r"<th(?![^>]*scope=)[ >]", table)
+    for tag, name, value in reader.attributes:
+        if (tag, name) == ("div", "aria-label"):
+            assert value.strip()
+
+
+def test_every_figure_has_its_numbers_in_a_table(article: Report) -> None:
+    said = " ".join("".join(Reader(article.html).text).split())
+    curve = article.facts.memory_curve
+    assert not isinstance(curve, Absent)
+    for value in curve.bits_per_token:
+        assert f"{value:.4f}" in said
+    found = article.facts.spectrum
+    assert not isinstance(found, Absent)
+    for value in abs(found.eigenvalues):
+        assert number(value) in said
+    time = article.facts.mixing_time
+    assert not isinstance(time, Absent)
+    for distance in time.distances:
+        assert decimal(distance) in said
+    assert "0.6635" in said
+
+
+def test_the_bits_of_state_are_an_upper_bound(article: Report) -> None:
+    said = " ".join("".join(Reader(article.html).text).split())
+    assert "3 × log2(2) = 3 bits" in said
+    assert "upper bound on state" in said
+    assert re.search(r"Contexts of 1 to 3 tokens ?14 ", said)  # Zekri et al. 2024
+    assert re.search(r"that can follow ?1/7 ", said)
+    assert "6.193 of 8" in said
+
+
+def test_paper_is_thought_of(article: Report) -> None:
+    (style,) = re.findall(r"<style>(.*?)</style>", article.html, flags=re.DOTALL)
+    on_paper = style[style.index("@media print") :]
+    assert "nav, .skip, #downloads { display: none; }" in on_paper
+    assert "break-inside: avoid" in on_paper
+    assert "@media screen and (prefers-color-scheme:dark)" in style  # paper is never dark
 
 
 def test_hostile_names_stay_text() -> None:
@@ -245,6 +311,29 @@ def test_save_is_whole_or_not_at_all(article: Report, tmp_path: Path) -> None:
     assert problem.value.exit_code == 4
 
 
+def test_the_end_of_the_name_decides(article: Report, tmp_path: Path) -> None:
+    for name, content in (
+        ("r.html", article.html),
+        ("r", article.html),
+        ("R.MD", article.markdown),
+        ("r.json", article.json),
+    ):
+        assert article.save(tmp_path / name).read_bytes() == content.encode()
+    assert json.loads(article.json) == article.facts.to_dict()
+    with pytest.raises(InvalidArgument, match=r"ends in none of \.html"):
+        report_format("report.pdf")
+
+
+def test_markdown_and_json_need_no_drawing() -> None:
+    code = (
+        "import sys; from fsm_gpt.chain import Chain; from fsm_gpt.report.page import report; "
+        "r = report(Chain([[0.5, 0.5], [0.25, 0.75]])); r.markdown; r.json; "
+        "print('matplotlib' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"
+
+
 def test_the_same_chain_gives_the_same_page(article: Report) -> None:
     again = report(
         of_ones(AFTER),
@@ -260,7 +349,7 @@ def test_the_same_chain_gives_the_same_page(article: Report) -> None:
 def test_a_notebook_shows_it_in_a_sandbox(article: Report) -> None:
     shown = article._repr_html_()
     assert shown.startswith("<iframe")
-    assert 'sandbox=""' in shown
+    assert 'sandbox="allow-downloads"' in shown  # and no script, no form, no navigation
     assert "<style>" not in shown
     assert "kB of HTML" in repr(article)
 

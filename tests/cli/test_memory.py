@@ -1,0 +1,88 @@
+"""--max-memory: what would take more is refused before it is begun."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fsm_gpt.chain import Chain
+from fsm_gpt.cli import chains, console
+from fsm_gpt.io import save
+
+READING = {
+    "extract": [],
+    "analyze": [],
+    "report": [],
+    "plot": [],
+    "simulate": [],
+    "compare": ["--text", "0110110"],
+    "export": ["-o", "x.csv"],
+}
+
+
+@pytest.mark.parametrize("verb", READING)
+def test_a_checkpoint(fsm_gpt, made: Path, verb: str) -> None:
+    said = fsm_gpt(verb, str(made / "model"), *READING[verb], "--max-memory", "1e-9")
+    assert (said.code, said.out) == (5, "")
+    assert "8 states" in said.error
+    assert "limit of 1e-09 GiB" in said.error
+    assert "--truncate-to" in said.error
+    assert "--max-memory" in said.error
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", list(READING)[1:])
+def test_a_chain_file_is_not_even_read(
+    fsm_gpt, made: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fsm_gpt.io.read.load", lambda path: pytest.fail("it was read"))
+    said = fsm_gpt(verb, str(made / "chain"), *READING[verb], "--max-memory", "1e-9")
+    assert (said.code, said.out) == (5, "")
+    size = (made / "chain").stat().st_size * chains.LOADING / 2**30
+    assert f"reading it takes about {size:.1g} GiB, above the limit of 1e-09 GiB" in said.error
+    assert "--max-memory" in said.error
+
+
+@pytest.mark.parametrize("verb", ["analyze", "report", "compare"])
+def test_an_analysis_needs_more_than_its_chain(fsm_gpt, folder: Path, verb: str) -> None:
+    rows = np.random.default_rng(0).dirichlet(np.ones(2), size=2**12)
+    save(Chain(rows), folder / "c")
+    between = (chains.LOADING * (folder / "c").stat().st_size + 1) / 2**30
+    assert between < chains.analysis_bytes(2**12, 2**13) / 2**30
+    said = fsm_gpt(verb, "c", *READING[verb], "--max-memory", str(between))
+    assert (said.code, said.out) == (5, "")
+    assert "analysing 4,096 states and 8,192 transitions takes about 0.003 GiB" in said.error
+    assert fsm_gpt("export", "c", "-o", "x.npz", "--max-memory", str(between)).code == 0
+
+
+def test_what_fits_is_done(fsm_gpt, made: Path) -> None:
+    for name in ("model", "chain", "rational"):
+        assert fsm_gpt("analyze", str(made / name), "--max-memory", "0.01").code == 0
+
+
+def test_long_work_gives_a_sign_of_life(
+    fsm_gpt, made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fsm_gpt("analyze", str(made / "chain")).err == ""
+    monkeypatch.setattr(console, "QUIET_SECONDS", 0.001)
+    said = fsm_gpt("analyze", str(made / "chain"))
+    assert said.code == 0
+    assert said.err.splitlines()[0] == "analysing: 0 s"
+    assert "analysing" not in said.out
+
+
+@pytest.mark.parametrize("verb", ["analyze", "report", "compare"])
+def test_a_long_solution_says_how_far_it_is(
+    fsm_gpt, folder: Path, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "QUIET_SECONDS", 0.001)
+    rows = np.random.default_rng(0).dirichlet(np.ones(2), size=2**12)
+    save(Chain(rows), folder / "c")
+    said = fsm_gpt(verb, "c", *(["c"] if verb == "compare" else []))
+    assert said.code == 0
+    assert re.search(
+        r"^\w.*\(stationary distribution, cycle \d+, last change \de-\d\d\): \d+ s$",
+        said.err,
+        flags=re.MULTILINE,
+    )
