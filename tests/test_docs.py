@@ -173,7 +173,7 @@ def test_sources_that_are_cited_are_listed(page: Path) -> None:
 
 def test_no_page_names_a_place_on_a_machine() -> None:
     place = re.compile(r"(?<![\w.])(?:/(?:work|root|home|tmp|Users)/|[A-Z]:\\)")
-    assert place.search("see /home/me/x")
+    assert place.search("see " + "/".join(["", "home", "me"]))
     files = [path for path in DOCS.rglob("*") if path.suffix in (".md", ".py", ".css", ".json")]
     assert [path.name for path in files if place.search(path.read_text(encoding="utf-8"))] == []
 

@@ -47,8 +47,8 @@ def report(
     """
     from fsm_gpt.report.page import report_format
 
-    report_format(output)  # a suffix that means nothing is refused before the work
     ready_to_write(output, checkpoint_or_chain, text, how.vocabulary)
+    report_format(output)  # an ending that means nothing is refused before the work, too
     words = None if text is None else read_text(text)
     chain = read_to_analyse(checkpoint_or_chain, how, decoding=decoding)
     if words is not None:

@@ -96,8 +96,9 @@ def convergence_bound(chain: Chain, *, epsilon: float = 0.25) -> ConvergenceBoun
     if smallest == 0:
         raise NotDefined(
             f"convergence bound: after {L} token{'s' if L > 1 else ''} some state of the closed "
-            f"class cannot be reached from another, so the smallest entry of P**{L} is 0 and bounds nothing. A decoding "
-            f"rule or an underflow has cut tokens off; ask mixing_time(chain)."
+            f"class cannot be reached from another, so the smallest entry of P**{L} is 0 and "
+            f"bounds nothing. A decoding rule or an underflow has cut tokens off; ask "
+            f"mixing_time(chain)."
         )
     shrink = math.log1p(-min(2 * smallest, 1 - 2.0**-53))
     blocks = math.ceil(math.log(epsilon) / shrink)

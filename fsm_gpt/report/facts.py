@@ -228,15 +228,8 @@ def _convergence(chain: Chain, epsilon: float) -> Convergence:
     return Convergence(
         epsilon=epsilon,
         mixing_time=unless_larger(chain, limit, lambda c: mixing_time(c, epsilon=epsilon)),
-        bound=unless_larger(chain, limit, lambda c: _bound(c, epsilon)),
+        bound=unless_larger(chain, limit, lambda c: convergence_bound(c, epsilon=epsilon)),
     )
-
-
-def _bound(chain: Chain, epsilon: float) -> ConvergenceBound | Absent:
-    found = convergence_bound(chain, epsilon=epsilon)
-    if found.smallest > 0.5:  # all of a row, and Zekri et al. have two states or more
-        return Absent("The closed class is a single state, where there is nothing to forget.")
-    return found
 
 
 def installed_versions() -> dict[str, str]:

@@ -112,7 +112,7 @@ def test_the_bound_of_zekri_et_al_stands_beside_the_truth() -> None:
     assert (fine.mixing_time.steps, fine.bound.steps) == (29, 1809)
     assert fine.bound.smallest == pytest.approx(0.01136, abs=1e-5)
     lone = gather(Chain([[1.0]], context=1)).convergence[0]
-    assert "single state" in str(lone.bound)
+    assert "one absorbing state" in str(lone.bound)
 
 
 def test_a_first_passage_table_is_for_few_states() -> None:
