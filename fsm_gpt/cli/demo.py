@@ -52,5 +52,5 @@ def demo(text: str, output: str, as_json: bool, **options: Any) -> None:
         losses=run.losses,
         provenance={"command": command_line()},
     )
-    write_report(facts, output)
+    write_report(facts, output, title=f"A baby GPT after {run.steps} steps of training")
     show_facts(facts, as_json=as_json, report=output)
