@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["check", "noticing"]
+__all__ = ["check", "noticing", "pressed"]
 
 _pressed = False
 
@@ -49,6 +49,11 @@ def _press(number: int, frame: FrameType | None) -> None:
     global _pressed
     _pressed = True
     raise _CtrlC
+
+
+def pressed() -> bool:
+    """Whether Ctrl-C was written down, whatever became of its KeyboardInterrupt."""
+    return _pressed
 
 
 def check() -> None:

@@ -11,6 +11,7 @@ import traceback
 
 import click
 
+from fsm_gpt.cli.interrupts import pressed
 from fsm_gpt.errors import FsmGptError
 from fsm_gpt.files import file_problem
 
@@ -29,6 +30,8 @@ def explain(error: BaseException) -> tuple[str, int]:
         case FsmGptError():
             return _one_paragraph(str(error)), error.exit_code
         case KeyboardInterrupt() | click.exceptions.Abort():
+            return INTERRUPTED, 130
+        case _ if pressed():  # half-loaded modules fail in ways of their own
             return INTERRUPTED, 130
         case click.ClickException():
             return _usage(error), error.exit_code

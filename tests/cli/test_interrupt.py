@@ -77,8 +77,10 @@ def program(verb: str) -> str:
         "try: press()\nexcept KeyboardInterrupt: pass\nsay('alive')",
         "exec('press()', globals())",
         "try: press()\nexcept KeyboardInterrupt: raise ImportError('numpy failed')",
+        "try: press()\nexcept KeyboardInterrupt: pass\nraise AttributeError('half a module')",
+        "try: press()\nexcept KeyboardInterrupt: pass\nraise ModuleNotFoundError(name='numpy')",
     ],
-    ids=["plainly", "swallowed", "inside exec", "turned into another error"],
+    ids=["plainly", "swallowed", "inside exec", "turned into another", "half", "not found"],
 )
 def test_ctrl_c_is_never_lost(folder: Path, verb: str) -> None:
     (folder / "probe.py").write_text(program(verb))
