@@ -38,12 +38,14 @@ Section = dict[str, Any]
 
 
 def shown_states(facts: Facts) -> list[int]:
-    """The states that tables list: all, or the heaviest."""
+    """The states that tables list: all, or the heaviest, or those of closed classes first."""
     n = facts.chain.n_states
     if n <= GRAPH_LIMIT:
         return list(range(n))
     if facts.pi is None:
-        return list(range(min(n, MOST_ROWS)))
+        transient = facts.classes.transient
+        recurrent = np.setdiff1d(np.arange(n), transient, assume_unique=True)
+        return [int(s) for s in np.concatenate([recurrent, transient])[:MOST_ROWS]]
     return [int(s) for s in np.argsort(-facts.pi, kind="stable")[:MOST_ROWS]]
 
 
@@ -51,8 +53,9 @@ def _caption(facts: Facts, what: str) -> str:
     n = facts.chain.n_states
     if n <= GRAPH_LIMIT:
         return what
-    which = "of greatest mass" if facts.pi is not None else "first in order"
-    return f"{what}: the {min(n, MOST_ROWS)} states {which}, of {n:,}"
+    if facts.pi is None:
+        return f"{what}: {min(n, MOST_ROWS)} states, those of closed classes first, of {n:,}"
+    return f"{what}: the {min(n, MOST_ROWS)} states of greatest mass, of {n:,}"
 
 
 def listing(facts: Facts) -> Section:

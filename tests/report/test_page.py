@@ -12,6 +12,7 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fsm_gpt.chain import Chain
@@ -19,7 +20,9 @@ from fsm_gpt.decoding import Greedy
 from fsm_gpt.errors import FileProblem, InvalidArgument
 from fsm_gpt.markov.entropy import entropy_rate
 from fsm_gpt.report.absent import Absent
+from fsm_gpt.report.facts import gather
 from fsm_gpt.report.page import Report, report, report_format
+from fsm_gpt.report.sections import shown_states
 from fsm_gpt.report.words import decimal, number
 from tests.report.chains import AFTER, BEFORE, HOSTILE, TEXT, gambler, hostile, of_ones, windows
 
@@ -358,3 +361,15 @@ def test_before_and_after_may_differ_in_size() -> None:
     html = report(of_ones(AFTER), before=windows(2, 2)).html
     assert Reader(html).problems == []
     assert '<th scope="col">before training' not in html  # rows of other states do not compare
+
+
+def test_tables_begin_with_the_closed_classes() -> None:
+    """Seven tokens, two of them: every window of one token leads to 3 or to 5 and stays there."""
+    rows = np.zeros((49, 7))
+    ends = np.where(np.arange(49) % 7 < 4, 3, 5)
+    rows[np.arange(49), ends] = 1.0
+    facts = gather(Chain(rows))
+    closed = [3 * 7 + 3, 5 * 7 + 5]
+    assert [states.tolist() for states in facts.classes.closed] == [[s] for s in closed]
+    assert shown_states(facts)[:2] == closed
+    assert len(shown_states(facts)) == 49
