@@ -33,6 +33,7 @@ import numpy as np
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
+from fsm_gpt.markov.algebra import conversion_error
 from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.limiting import class_weights
 from fsm_gpt.markov.stationary import not_unique, stationary_distribution
@@ -188,11 +189,11 @@ def long_run(chain: Chain, start: Any, what: str) -> tuple[Numbers, Bound, str]:
     return pi, float(stationary.error_bound) + 2 * relative, ""
 
 
-def _with_rounding(bound: Bound, roundings: int) -> Bound:
+def _with_rounding(bound: Bound, roundings: int, converted: float = 0.0) -> Bound:
     """A relative bound after so many further roundings of non-negative terms."""
     if bound == UNCERTIFIED:
         return bound
-    extra = roundings * _UNIT * (1 + 1e-9)
+    extra = roundings * _UNIT * (1 + 1e-9) + converted
     return (1 + float(bound)) * (1 + extra) - 1 + _UNIT
 
 
@@ -295,6 +296,7 @@ def memory_curve(chain: Chain) -> MemoryCurve:
             "memory curve: the states of this chain are not contexts, so there are no last k "
             "tokens to look at. It is defined for window chains and for the chain of a text."
         )
+    converted = conversion_error(chain)
     chain = chain.floats()
     pi, bound, reason = long_run(chain, None, "memory curve")
     inside = pi > 0
@@ -321,6 +323,8 @@ def memory_curve(chain: Chain) -> MemoryCurve:
         block_bits=read_only(np.concatenate([[0.0], np.cumsum(curve)])),
         excess_bits=float(np.maximum(curve[:-1] - h, 0).sum()),
         method="marginals of the stationary distribution",
-        error_bound=_with_rounding(bound, 2 * chain.n_states + 3 * chain.n_tokens + L + 24),
+        error_bound=_with_rounding(
+            bound, 2 * chain.n_states + 3 * chain.n_tokens + L + 24, converted
+        ),
         uncertified_because=reason,
     )

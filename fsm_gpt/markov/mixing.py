@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotConverged, NotDefined
+from fsm_gpt.markov.algebra import conversion_error
 from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.stationary import not_unique, stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, read_only
@@ -120,6 +121,7 @@ def mixing_time(chain: Chain, *, epsilon: float = 0.25) -> MixingTime:
     """
     if not 0 < epsilon < 1:
         raise InvalidArgument(f"mixing time: epsilon {epsilon} is not between 0 and 1.")
+    converted = conversion_error(chain)
     chain = chain.floats()
     structure = communicating_classes(chain)
     if len(structure.closed) > 1:
@@ -151,7 +153,7 @@ def mixing_time(chain: Chain, *, epsilon: float = 0.25) -> MixingTime:
         )
     steps = found.first(found.worst, epsilon)
     average = found.first(found.mean, epsilon)
-    bound, reason = _certainty(found, steps, average, epsilon, stationary.error_bound)
+    bound, reason = _certainty(found, steps, average, epsilon, stationary.error_bound, converted)
     times = sorted(found.worst)
     return MixingTime(
         chain=chain,
@@ -167,7 +169,12 @@ def mixing_time(chain: Chain, *, epsilon: float = 0.25) -> MixingTime:
 
 
 def _certainty(
-    found: _Distances, steps: int, average: int, epsilon: float, pi_bound: Bound
+    found: _Distances,
+    steps: int,
+    average: int,
+    epsilon: float,
+    pi_bound: Bound,
+    converted: float,
 ) -> tuple[Bound, str]:
     """Exact where the distances clear epsilon by more than their error."""
     if pi_bound == UNCERTIFIED:
@@ -175,7 +182,7 @@ def _certainty(
     n = len(found.pi)
     for t, distance in ((steps, found.worst), (average, found.mean)):
         # Each of up to 2 t products adds (n + 2) roundings; renormalising doubles them.
-        error = 4 * max(t, 1) * (n + 4) * _UNIT + float(pi_bound) + (n + 4) * _UNIT
+        error = 4 * max(t, 1) * (n + 4) * _UNIT + float(pi_bound) + converted + (n + 4) * _UNIT
         before = distance.get(t - 1, 1.0)
         if not (distance[t] + error <= epsilon < before - error or t == 0):
             return UNCERTIFIED, f"rounding of {error:.1e} in the distance may shift the step found"

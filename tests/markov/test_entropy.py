@@ -135,6 +135,15 @@ def test_the_period_of_a_text_is_its_memory():
     assert found.excess_bits == pytest.approx(math.log2(5), rel=1e-12)
 
 
+def test_rationals_rounded_to_floats_are_charged_for_it():
+    """Thirds are no floats: the bound is for the rational chain, not for its rounded one."""
+    chain = Chain([["1/3", "2/3"], ["1/7", "6/7"]])
+    found, rounded = memory_curve(chain), memory_curve(chain.floats())
+    assert found.error_bound > rounded.error_bound
+    truth = precise_rate(chain)
+    assert abs(mpf(found.entropy_rate) - truth) <= mpf(found.error_bound) * truth
+
+
 def test_no_memory_curve_without_contexts():
     chain = Chain.from_edges([0, 1], [0, 1], [1, 0], [1.0, 1.0])
     with pytest.raises(NotDefined, match="not contexts"):
