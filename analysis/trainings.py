@@ -12,7 +12,7 @@ from analysis.subject import SEED, STEPS, TEXT, baby
 from fsm_gpt.chain import Chain
 from fsm_gpt.counts import encode_text, transitions
 from fsm_gpt.extract import extract
-from fsm_gpt.markov.entropy import row_entropies, surprise
+from fsm_gpt.markov.row_entropy import row_entropies, surprise
 
 if TYPE_CHECKING:
     from fsm_gpt.gpt import TrainingRun

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.errors import InvalidChain
-from fsm_gpt.result import read_only
+from fsm_gpt.result import frozen, read_only
 from fsm_gpt.rows import Numbers, bad_sum_error, bad_sums, check_entries
 from fsm_gpt.space import ContextSpace, NamedStates, SomeContexts, States, Vocabulary
 from fsm_gpt.storage import EdgeList, Edges, WindowRows
@@ -45,7 +45,7 @@ def space_for(
 
 
 def window_rows(numbers: Numbers, space: ContextSpace, *, normalize: bool) -> WindowRows:
-    """Checked rows of every window."""
+    """Checked rows of every window; they are kept, not copied."""
     _check_rows(numbers, space)
     sums = _row_sums(numbers)
     if normalize:
@@ -53,7 +53,7 @@ def window_rows(numbers: Numbers, space: ContextSpace, *, normalize: bool) -> Wi
         numbers = _divided(numbers, sums[:, None], where="rows")
         sums = _row_sums(numbers)
     _refuse_bad_sums(sums, numbers.dtype, space, where="rows")
-    return WindowRows(read_only(numbers), sums)
+    return WindowRows(frozen(numbers), sums)
 
 
 def edges_of_rows(numbers: Numbers, space: ContextSpace, *, normalize: bool) -> EdgeList:

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["UNCERTIFIED", "Bound", "Bounded", "Result", "format_number", "read_only"]
+__all__ = ["UNCERTIFIED", "Bound", "Bounded", "Result", "format_number", "frozen", "read_only"]
 
 Bound: TypeAlias = float | Literal["uncertified"]
 
@@ -27,6 +27,12 @@ def read_only(array: npt.ArrayLike, dtype: Any = None) -> npt.NDArray[Any]:
     copy = np.array(array, dtype=dtype, order="C")
     copy.setflags(write=False)
     return copy
+
+
+def frozen(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array itself, which nobody can write to any more: for one that nobody else holds."""
+    array.setflags(write=False)
+    return array
 
 
 def format_number(value: Any, digits: int = 6) -> str:

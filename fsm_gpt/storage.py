@@ -27,6 +27,9 @@ __all__ = ["EdgeList", "Edges", "Storage", "WindowRows"]
 
 Ids = npt.NDArray[np.int64]
 
+#: Products over so many probabilities are compiled.
+COMPILED_FROM = 2**18
+
 
 class Edges(NamedTuple):
     """Every transition of non-zero probability, sorted by source, then token."""
@@ -82,6 +85,11 @@ def _scale(sums: Numbers) -> Numbers | None:
     return None if sums.dtype == object or bool((sums == 1.0).all()) else sums
 
 
+def _compiled(vector: Numbers, probabilities: Numbers) -> bool:
+    """Whether the compiled products are worth loading."""
+    return probabilities.size >= COMPILED_FROM and object not in (vector.dtype, probabilities.dtype)
+
+
 def _dtype_for(numbers: Numbers, other: Numbers) -> np.dtype[np.generic]:
     objects = numbers.dtype == object or other.dtype == object
     return np.dtype(object) if objects else np.dtype(np.float64)
@@ -114,11 +122,6 @@ class WindowRows:
         """Row sums to divide by."""
         return _scale(self.sums)
 
-    @property
-    def _compiled(self) -> bool:
-        """Whether the compiled products serve: large chains of small vocabularies."""
-        return self.next_token.size >= 2**18 and self.n_tokens < 27
-
     def targets(self, first: int, last: int) -> Ids:
         """Successors of states first to last - 1, shape (n, V)."""
         V = self.n_tokens
@@ -137,27 +140,27 @@ class WindowRows:
 
     def push(self, x: Numbers) -> Numbers:
         """X P, one pass over the rows."""
+        if _compiled(x, self.next_token):
+            from fsm_gpt.kernels.products import push_window
+
+            return push_window(x.astype(np.float64, copy=False), self.next_token, self.scale)
         V = self.n_tokens
         weights = x if self.scale is None else x / self.scale
         rows = self.next_token.reshape(V, -1, V)
         if _dtype_for(x, rows) == object:
             return np.asarray((weights.reshape(V, -1, 1) * rows).sum(axis=0).ravel())
-        if self._compiled:
-            from fsm_gpt.kernels.products import push_window
-
-            return push_window(np.asarray(weights, dtype=np.float64), self.next_token)
         return np.asarray(np.einsum("ar,arv->rv", weights.reshape(V, -1), rows).ravel())
 
     def expect(self, f: Numbers) -> Numbers:
         """P f, one pass over the rows."""
+        if _compiled(f, self.next_token):
+            from fsm_gpt.kernels.products import expect_window
+
+            return expect_window(f.astype(np.float64, copy=False), self.next_token, self.scale)
         V = self.n_tokens
         rows = self.next_token.reshape(V, -1, V)
         if _dtype_for(f, rows) == object:
             values = (rows * f.reshape(1, -1, V)).sum(axis=2).ravel()
-        elif self._compiled:
-            from fsm_gpt.kernels.products import expect_window
-
-            values = expect_window(np.asarray(f, dtype=np.float64), self.next_token)
         else:
             values = np.einsum("arv,rv->ar", rows, f.reshape(-1, V)).ravel()
         return np.asarray(values if self.scale is None else values / self.scale)
@@ -209,11 +212,21 @@ class EdgeList:
 
     def push(self, x: Numbers) -> Numbers:
         """X P, one pass over the transitions."""
+        if _compiled(x, self.probability):
+            from fsm_gpt.kernels.products import push_edges
+
+            x = x.astype(np.float64, copy=False)
+            return push_edges(x, self.start, self.target, self.probability, self.scale)
         weights = x if self.scale is None else x / self.scale
         return self._sum(self.target, weights[self.source] * self.probability)
 
     def expect(self, f: Numbers) -> Numbers:
         """P f, one pass over the transitions."""
+        if _compiled(f, self.probability):
+            from fsm_gpt.kernels.products import expect_edges
+
+            f = f.astype(np.float64, copy=False)
+            return expect_edges(f, self.start, self.target, self.probability, self.scale)
         values = self._sum(self.source, self.probability * f[self.target])
         return values if self.scale is None else np.asarray(values / self.scale)
 

@@ -88,8 +88,33 @@ MUTANTS = [
     ),
     Mutant(
         "the likeliest token without its care",
-        "-np.log1p(-rest[sharp]) / np.log(2)",
-        "-np.log2(1 - rest[sharp])",
+        "-np.log1p(-rest[row]) / np.log(2)",
+        "-np.log2(1 - rest[row])",
+    ),
+    Mutant(
+        "the newest token folded away",
+        "joint.reshape(V, -1, V).sum(axis=0)",
+        "joint.reshape(-1, V, V).sum(axis=1)",
+    ),
+    Mutant(
+        "a row's own mass forgotten",
+        "_by_halves(own * bits)",
+        "_by_halves(bits)",
+    ),
+    Mutant(
+        "tail counted from the wrong step",
+        "tail = tail + tail[jump]",
+        "tail = tail + 1",
+    ),
+    Mutant(
+        "greedy takes the highest id",
+        "first : first + step] = block.argmax(axis=1)",
+        "first : first + step] = V - 1 - block[:, ::-1].argmax(axis=1)",
+    ),
+    Mutant(
+        "a step's roundings counted once",
+        "steps * (chain.n_tokens + into)",
+        "0 * (chain.n_tokens + into)",
     ),
     Mutant(
         "excess entropy one term short",
@@ -175,9 +200,9 @@ MUTANTS = [
 
 
 def fresh_copy(folder: Path) -> None:
-    """The package and its tests, as they are now."""
+    """The package, its tests and the studies whose chains these share, as they are now."""
     ignore = shutil.ignore_patterns("__pycache__", ".*")
-    for name in ("fsm_gpt", "tests"):
+    for name in ("fsm_gpt", "tests", "analysis"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     shutil.copy(ROOT / "pyproject.toml", folder)
 

@@ -1,15 +1,19 @@
-"""Compiled products of large window chains, against scipy's sparse ones."""
+"""Compiled products of large chains, against scipy's sparse ones."""
+
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.kernels.products import expect_window, push_window
+from fsm_gpt.kernels import products
+from fsm_gpt.kernels.products import expect_edges, expect_window, push_edges, push_window
+from fsm_gpt.storage import COMPILED_FROM
 
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize(("V", "L"), [(2, 18), (3, 11), (4, 9), (27, 4)])
+@pytest.mark.parametrize(("V", "L"), [(2, 18), (3, 11), (4, 9), (8, 6), (27, 4)])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_large_chains_push_and_expect(V, L, dtype):
     """float32 rows are divided by their sums, in float64."""
@@ -17,13 +21,62 @@ def test_large_chains_push_and_expect(V, L, dtype):
     rows /= rows.sum(axis=1, keepdims=True)
     chain = Chain(rows)
     P, x = chain.sparse(), RNG.random(V**L)
+    assert chain.n_edges >= COMPILED_FROM
     np.testing.assert_allclose(chain.push(x), P.T @ x, rtol=1e-13)
     np.testing.assert_allclose(chain.expect(x), P @ x, rtol=1e-13)
 
 
-@pytest.mark.parametrize(("V", "L"), [(1, 3), (2, 1), (2, 5), (3, 3), (7, 1)])
-def test_loops_on_small_windows(V, L):
-    rows = RNG.dirichlet(np.ones(V), V**L)
-    chain, x = Chain(rows, context=L if V > 1 else 1), RNG.random(V**L)
-    np.testing.assert_allclose(push_window(x, rows), x @ chain.matrix(), rtol=1e-13)
-    np.testing.assert_allclose(expect_window(x, rows), chain.matrix() @ x, rtol=1e-13)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_large_chains_of_edges(dtype):
+    rows = RNG.random((2**17, 2)).astype(dtype)
+    rows /= rows.sum(axis=1, keepdims=True)
+    windows = Chain(rows)
+    chain = Chain.from_edges(*windows.raw_edges(), states=windows.states)
+    P, x = windows.sparse(), RNG.random(2**17)
+    assert chain.n_edges >= COMPILED_FROM
+    np.testing.assert_allclose(chain.push(x), P.T @ x, rtol=1e-13)
+    np.testing.assert_allclose(chain.expect(x), P @ x, rtol=1e-13)
+
+
+@pytest.mark.parametrize(("V", "L"), [(1, 3), (2, 1), (2, 5), (3, 3), (4, 2), (7, 1), (40, 2)])
+@pytest.mark.parametrize("divided", [False, True])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_loops_on_small_windows(V, L, divided, threads, monkeypatch):
+    """However the windows are shared out, a row counts with its share of its sum."""
+    monkeypatch.setattr(products, "THREADS_FROM", 1)
+    monkeypatch.setattr(products, "MOST_THREADS", threads)
+    monkeypatch.setattr(products.config, "NUMBA_NUM_THREADS", threads)
+    rows = RNG.random((V**L, V))
+    sums = rows.sum(axis=1)
+    scale = sums if divided else None
+    x = RNG.random(V**L)
+    source, token = np.divmod(np.arange(rows.size), V)
+    target = source % max(V**L // V, 1) * V + token
+    P = np.zeros((V**L, V**L))
+    np.add.at(P, (source, target), (rows / sums[:, None] if divided else rows).ravel())
+    np.testing.assert_allclose(push_window(x, rows, scale), x @ P, rtol=1e-13)
+    np.testing.assert_allclose(expect_window(x, rows, scale), P @ x, rtol=1e-13)
+    edges = np.arange(V**L + 1) * V, target, rows.ravel(), scale
+    np.testing.assert_allclose(push_edges(x, *edges), x @ P, rtol=1e-13)
+    np.testing.assert_allclose(expect_edges(x, *edges), P @ x, rtol=1e-13)
+
+
+def test_what_is_given_is_left_alone():
+    """The loops see read-only views; the arrays themselves stay writable and unchanged."""
+    x, rows = RNG.random(8), RNG.random((8, 2))
+    before = x.copy(), rows.copy()
+    assert push_window(x, rows) is not x
+    assert x.flags.writeable
+    assert rows.flags.writeable
+    assert (x == before[0]).all()
+    assert (rows == before[1]).all()
+
+
+def test_large_chains_take_vectors_of_other_numbers():
+    chain = Chain(np.full((2**17, 2), 0.5))
+    ones = chain.push(np.ones(2**17, dtype=np.int64))
+    assert ones.dtype == np.float64
+    assert (ones == 1).all()
+    assert (chain.expect(np.ones(2**17, dtype=np.float32)) == 1).all()
+    exact = np.full(2**17, Fraction(1), dtype=object)
+    assert chain.expect(exact)[0] == 1

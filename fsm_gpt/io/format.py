@@ -38,5 +38,5 @@ def digest(header: dict[str, Any], tensors: Tensors) -> str:
     for name in sorted(tensors):
         tensor = np.ascontiguousarray(tensors[name])
         found.update(f"{name!r} {tensor.dtype} {tensor.shape}\n".encode())
-        found.update(tensor.tobytes())
+        found.update(tensor.reshape(-1).view(np.uint8).data)
     return found.hexdigest()

@@ -52,6 +52,7 @@ def load(path: Pathlike) -> Chain:
     data = read_limited(path, LARGEST_FILE)
     try:
         tensors, header = _open(data)
+        del data  # the tensors are copies
         _check_header(header, tensors)
         return _chain_of(header, tensors)
     except FsmGptError as error:

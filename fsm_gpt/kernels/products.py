@@ -1,57 +1,215 @@
-"""x P and P f of a window chain, one pass over its rows.
+"""x P and P f of a large chain, in one pass over its probabilities.
 
-Rows are seen as (V, R, V): oldest token a, rest of the window r, next token t. The
-successor of [a, r, t] is r V + t. Sums are in float64, whatever the rows are.
+Rows of windows are seen as (V, R, V): oldest token a, rest of the window r, next token t. The
+successor of [a, r, t] is r V + t. Sums are in float64, whatever the rows are, and each row is
+divided by its sum on the way.
 
-For a small vocabulary a compiled loop runs at memory speed; from 27 tokens on numpy's
-einsum does, and these loops are not used.
+The speed is that of memory, and three things decide it. Results are made by numpy, which asks
+for large pages, where numba would take a page fault every 4 KiB. For two or three tokens the loops
+over them are unrolled; for more, a strip of r is finished for all a while it is in the cache. And
+two threads, each with half of the windows, are faster than one from a few million entries on,
+and no slower on a busy machine.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import config, njit
 
-__all__ = ["expect_window", "push_window"]
+__all__ = ["expect_edges", "expect_window", "push_edges", "push_window"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+Probabilities: TypeAlias = npt.NDArray[np.floating]
+Ids: TypeAlias = npt.NDArray[np.int64]
+#: A place as np.uint64: unsigned, it needs no check for being negative, which would keep loops
+#: from being vectorised.
+Place: TypeAlias = Any
+
+#: From so many entries on the rows are shared among threads, of which more than 4 gain nothing.
+THREADS_FROM, MOST_THREADS = 2**22, 4
+#: Reordering a sum is allowed: it changes which roundings are made, not how many.
+_SUMS = {"reassoc", "contract", "nsz"}
 
 
-@njit(cache=True, nogil=True)
-def push_window(x: Floats, rows: npt.NDArray[np.floating]) -> Floats:
-    """X P, of shape (N,)."""
-    N, V = rows.shape
-    R = N // V
-    into = np.empty(N)
-    if V == 2:  # two streams, no inner loop
-        for r in range(R):
-            a, b = x[r], x[R + r]
-            into[2 * r] = a * rows[r, 0] + b * rows[R + r, 0]
-            into[2 * r + 1] = a * rows[r, 1] + b * rows[R + r, 1]
-        return into
-    for r in range(R):
-        for t in range(V):
-            into[r * V + t] = x[r] * rows[r, t]
-        for a in range(1, V):
-            weight = x[a * R + r]
-            for t in range(V):
-                into[r * V + t] += weight * rows[a * R + r, t]
+def push_window(x: Floats, rows: Probabilities, scale: Floats | None = None) -> Floats:
+    """X P, of shape (N,); ``scale`` holds what each row is divided by."""
+    return _in_parts(_push, x, rows, scale)
+
+
+def expect_window(f: Floats, rows: Probabilities, scale: Floats | None = None) -> Floats:
+    """P f, of shape (N,); ``scale`` holds what each row is divided by."""
+    return _in_parts(_expect, f, rows, scale)
+
+
+def push_edges(
+    x: Floats, start: Ids, target: Ids, probability: Probabilities, scale: Floats | None = None
+) -> Floats:
+    """X P, where the transitions of s are those from start[s] to start[s + 1]."""
+    into = np.zeros(len(x))
+    given = _frozen(x), _frozen(_or_none(scale)), _frozen(start), _frozen(target)
+    _push_edges(*given, _frozen(probability), into)
     return into
 
 
-@njit(cache=True, nogil=True)
-def expect_window(f: Floats, rows: npt.NDArray[np.floating]) -> Floats:
-    """P f, of shape (N,)."""
+def expect_edges(
+    f: Floats, start: Ids, target: Ids, probability: Probabilities, scale: Floats | None = None
+) -> Floats:
+    """P f, where the transitions of s are those from start[s] to start[s + 1]."""
+    into = np.empty(len(f))
+    given = _frozen(f), _frozen(_or_none(scale)), _frozen(start), _frozen(target)
+    _expect_edges(*given, _frozen(probability), into)
+    return into
+
+
+def _or_none(scale: Floats | None) -> Floats:
+    return np.empty(0) if scale is None else scale
+
+
+def _frozen(array: npt.NDArray[Any]) -> Any:
+    """A read-only view, so that a loop is compiled once and not for each mix of arrays."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
+
+
+def _in_parts(
+    product: Callable[..., None], vector: Floats, rows: Probabilities, scale: Floats | None
+) -> Floats:
+    """A product of windows, the rests r shared among threads where that is faster."""
     N, V = rows.shape
     R = N // V
-    value = np.empty(N)
+    into = np.empty(N)
+    given = [_frozen(array) for array in (vector, _or_none(scale), rows)]
+
+    def part(first: int, last: int) -> None:
+        product(*given, into, np.uint64(first), np.uint64(last))
+
+    available: int = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    threads = min(available, MOST_THREADS)
+    if threads == 1 or rows.size < THREADS_FROM:
+        part(0, R)
+    else:
+        ends = [R * k // threads for k in range(threads + 1)]
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(part, ends[:-1], ends[1:]))
+    return into
+
+
+@njit(inline="always", error_model="numpy")
+def _push_few(
+    x: Floats,
+    scale: Floats,
+    p: Probabilities,
+    into: Floats,
+    first: Place,
+    last: Place,
+    R: Place,
+    V: Place,
+) -> None:
+    """For a V that is a constant of the program."""
+    divided = len(scale) > 0
+    for r in range(first, last):
+        for t in range(V):
+            total = 0.0
+            for a in range(V):
+                s = a * R + r
+                weight = x[s] / scale[s] if divided else x[s]
+                total += weight * p[s * V + t]
+            into[r * V + t] = total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _push(
+    x: Floats, scale: Floats, rows: Probabilities, into: Floats, first: Place, last: Place
+) -> None:
+    V = np.uint64(rows.shape[1])
+    R = np.uint64(len(x)) // V
+    p = rows.ravel()
+    if V == np.uint64(2):
+        _push_few(x, scale, p, into, first, last, R, np.uint64(2))
+        return
+    if V == np.uint64(3):
+        _push_few(x, scale, p, into, first, last, R, np.uint64(3))
+        return
+    divided = len(scale) > 0
+    strip = max(np.uint64(1), np.uint64(2048) // V)
+    for begin in range(first, last, strip):
+        end = min(begin + strip, last)
+        for a in range(V):
+            for r in range(begin, end):
+                s = a * R + r
+                weight = x[s] / scale[s] if divided else x[s]
+                if a == np.uint64(0):
+                    for t in range(V):
+                        into[r * V + t] = weight * p[s * V + t]
+                else:
+                    for t in range(V):
+                        into[r * V + t] += weight * p[s * V + t]
+
+
+@njit(inline="always", error_model="numpy")
+def _expect_few(
+    f: Floats,
+    scale: Floats,
+    p: Probabilities,
+    into: Floats,
+    first: Place,
+    last: Place,
+    R: Place,
+    V: Place,
+) -> None:
+    """For any V, best where it is a constant of the program."""
+    divided = len(scale) > 0
     for a in range(V):
-        for r in range(R):
+        for r in range(first, last):
+            s = a * R + r
             total = 0.0
             for t in range(V):
-                total += rows[a * R + r, t] * f[r * V + t]
-            value[a * R + r] = total
-    return value
+                total += p[s * V + t] * f[r * V + t]
+            into[s] = total / scale[s] if divided else total
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUMS)
+def _expect(
+    f: Floats, scale: Floats, rows: Probabilities, into: Floats, first: Place, last: Place
+) -> None:
+    V = np.uint64(rows.shape[1])
+    R = np.uint64(len(f)) // V
+    p = rows.ravel()
+    strip = max(np.uint64(1), np.uint64(8192) // V)
+    for begin in range(first, last, strip):
+        end = min(begin + strip, last)
+        if V == np.uint64(2):
+            _expect_few(f, scale, p, into, begin, end, R, np.uint64(2))
+        elif V == np.uint64(3):
+            _expect_few(f, scale, p, into, begin, end, R, np.uint64(3))
+        else:
+            _expect_few(f, scale, p, into, begin, end, R, V)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _push_edges(
+    x: Floats, scale: Floats, start: Ids, target: Ids, p: Probabilities, into: Floats
+) -> None:
+    divided = len(scale) > 0
+    for s in range(len(start) - 1):
+        weight = x[s] / scale[s] if divided else x[s]
+        for k in range(start[s], start[s + 1]):
+            into[target[k]] += weight * p[k]
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUMS)
+def _expect_edges(
+    f: Floats, scale: Floats, start: Ids, target: Ids, p: Probabilities, into: Floats
+) -> None:
+    divided = len(scale) > 0
+    for s in range(len(start) - 1):
+        total = 0.0
+        for k in range(start[s], start[s + 1]):
+            total += p[k] * f[target[k]]
+        into[s] = total / scale[s] if divided else total

@@ -10,9 +10,11 @@ from fsm_gpt.markov.absorption import Absorption, absorption
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.compare import Comparison, compare
 from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
-from fsm_gpt.markov.entropy import EntropyRate, MemoryCurve, entropy_rate, memory_curve
+from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
+from fsm_gpt.markov.greedy import GreedyMap, greedy_map
 from fsm_gpt.markov.hitting import Hitting, hitting
 from fsm_gpt.markov.limiting import LimitingDistribution, limiting_distribution
+from fsm_gpt.markov.memory import MemoryCurve, memory_curve
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
 from fsm_gpt.markov.passage import (
     FundamentalMatrix,
@@ -25,6 +27,7 @@ from fsm_gpt.markov.passage import (
 from fsm_gpt.markov.reversal import Reversibility, reversibility, time_reversal
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
+from fsm_gpt.markov.steps import StepDistribution, distribution_after
 
 __all__ = [
     "Absorption",
@@ -33,6 +36,7 @@ __all__ = [
     "ConvergenceBound",
     "EntropyRate",
     "FundamentalMatrix",
+    "GreedyMap",
     "Hitting",
     "KemenyConstant",
     "LimitingDistribution",
@@ -42,12 +46,15 @@ __all__ = [
     "Reversibility",
     "Spectrum",
     "StationaryDistribution",
+    "StepDistribution",
     "absorption",
     "communicating_classes",
     "compare",
     "convergence_bound",
+    "distribution_after",
     "entropy_rate",
     "fundamental_matrix",
+    "greedy_map",
     "hitting",
     "kemeny_constant",
     "limiting_distribution",

@@ -34,7 +34,7 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.remembered import remembered
-from fsm_gpt.result import Result, read_only, to_json
+from fsm_gpt.result import Result, frozen, read_only, to_json
 from fsm_gpt.storage import Edges
 
 __all__ = ["CommunicatingClasses", "communicating_classes"]
@@ -115,6 +115,13 @@ def communicating_classes(chain: Chain) -> CommunicatingClasses:
 
 
 def _find(chain: Chain) -> CommunicatingClasses:
+    if _goes_anywhere(chain):
+        every = frozen(np.arange(chain.n_states))
+        member, none = np.zeros(chain.n_states, dtype=np.int32), read_only([], np.int64)
+        alone = read_only(every[:1] if len(every) == 1 else [], np.int64)
+        return CommunicatingClasses(
+            chain, frozen(member), 1, (every,), none, alone, (1,), ((every,),)
+        )
     search = _Compiled(chain) if chain.n_states > COMPILED_ABOVE else _Listed(chain)
     member, count, leaving = search.components()
     closed_numbers = np.flatnonzero(~leaving)
@@ -124,17 +131,27 @@ def _find(chain: Chain) -> CommunicatingClasses:
         inside = np.flatnonzero(~leaving[member])
         number = np.searchsorted(closed_numbers, member[inside])
         closed = [inside[part] for part in _parts(number, len(closed_numbers))]
+    closed = [frozen(states) for states in closed]
     cyclic = tuple(search.cyclic_classes(states) for states in closed)
     return CommunicatingClasses(
         chain,
-        read_only(member),
+        frozen(member),
         count,
-        tuple(read_only(states) for states in closed),
-        read_only(np.flatnonzero(leaving[member]), np.int64),
+        tuple(closed),
+        frozen(np.flatnonzero(leaving[member])),
         read_only([states[0] for states in closed if len(states) == 1], np.int64),
         tuple(len(parts) for parts in cyclic),
         cyclic,
     )
+
+
+def _goes_anywhere(chain: Chain) -> bool:
+    """Whether every token can follow every window, as under a softmax.
+
+    Then L tokens lead from any window to any other, and a window of one token repeated can
+    follow itself: a single class, of period 1.
+    """
+    return chain.is_window and bool((chain.next_token != 0).all())
 
 
 def _parts(number: npt.NDArray[Any], count: int) -> list[Ids]:
@@ -147,8 +164,8 @@ def _parts(number: npt.NDArray[Any], count: int) -> list[Ids]:
 
 def _by_phase(states: Ids, level: npt.NDArray[Any], period: int) -> tuple[Ids, ...]:
     if period == 1:
-        return (read_only(states),)
-    return tuple(read_only(states[level % period == phase]) for phase in range(period))
+        return (states,)
+    return tuple(frozen(states[level % period == phase]) for phase in range(period))
 
 
 class _Listed:

@@ -26,7 +26,8 @@ import numpy as np
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.markov.algebra import conversion_error
-from fsm_gpt.markov.entropy import long_run, row_entropies, surprise
+from fsm_gpt.markov.entropy import long_run
+from fsm_gpt.markov.row_entropy import row_entropies, surprise
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers
 from fsm_gpt.space import PAD, ContextSpace
@@ -119,7 +120,7 @@ def compare(reference: Chain, model: Chain) -> Comparison:
     total, floor = float(pi @ cross), float(pi @ own)
     bound: Bound = UNCERTIFIED
     if pi_bound != UNCERTIFIED and math.isfinite(total):
-        roundings = (len(pi) + 4 * P.shape[1] + 24) * _UNIT + converted
+        roundings = (len(pi) + 6 * P.shape[1] + 24) * _UNIT + converted
         bound = (float(pi_bound) + roundings) * (total + floor) * (1 + 2.0**-40)
     elif pi_bound != UNCERTIFIED:
         bound = 0.0

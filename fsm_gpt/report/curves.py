@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.markov.entropy import MemoryCurve, memory_curve
+from fsm_gpt.markov.memory import MemoryCurve, memory_curve
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.report.style import axes_for, palette, set_title

@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.markov.entropy import row_entropies
+from fsm_gpt.markov.row_entropy import row_entropies
+from fsm_gpt.markov.stationary import heaviest
 from fsm_gpt.report.absent import Absent
 from fsm_gpt.report.facts import Facts
 from fsm_gpt.report.tables import csv_text
@@ -151,7 +152,7 @@ def _heaviest(facts: Facts, most: int) -> tuple[npt.NDArray[np.int64], str]:
         return np.arange(n), ""
     if facts.pi is None:
         return np.arange(most), f"; the first {most:,} states, of {n:,}"
-    chosen = np.sort(np.argsort(-facts.pi, kind="stable")[:most])
+    chosen = np.sort(heaviest(facts.pi, most))
     return chosen, f"; the {most:,} states of greatest mass, of {n:,}"
 
 

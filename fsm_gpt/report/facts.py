@@ -26,7 +26,8 @@ from fsm_gpt.markov.absorption import Absorption, absorption
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.compare import Comparison, compare
 from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
-from fsm_gpt.markov.entropy import EntropyRate, MemoryCurve, entropy_rate, memory_curve
+from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
+from fsm_gpt.markov.memory import MemoryCurve, memory_curve
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
 from fsm_gpt.markov.passage import (
     KemenyConstant,

@@ -109,9 +109,7 @@ def class_in_words(chain: Chain, states: Ids, period: int) -> str:
 
 def _cycle(chain: Chain, states: Ids) -> Ids | None:
     """The states in the order of visit, where each has one successor; the highest id first."""
-    edges = chain.raw_edges()
-    inside = np.isin(edges.source, states)
-    pairs = set(zip(edges.source[inside].tolist(), edges.target[inside].tolist(), strict=True))
+    pairs = set(zip(*(ids.tolist() for ids in _transitions(chain, states)), strict=True))
     if len(pairs) != len(states):
         return None
     following = dict(pairs)
@@ -119,3 +117,15 @@ def _cycle(chain: Chain, states: Ids) -> Ids | None:
     while following[order[-1]] != order[0]:
         order.append(following[order[-1]])
     return np.array(order, dtype=np.int64)
+
+
+def _transitions(chain: Chain, states: Ids) -> tuple[Ids, Ids]:
+    """Sources and targets of the transitions out of some states; of windows, not all are listed."""
+    if not chain.is_window:
+        edges = chain.raw_edges()
+        inside = np.isin(edges.source, states)
+        return edges.source[inside], edges.target[inside]
+    V = chain.n_tokens
+    place, token = np.nonzero(chain.next_token[states] != 0)
+    source = states[place]
+    return source, source % max(chain.n_states // V, 1) * V + token

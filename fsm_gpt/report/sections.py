@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from fsm_gpt.decoding import in_words
-from fsm_gpt.markov.entropy import row_entropies
+from fsm_gpt.markov.row_entropy import row_entropies
+from fsm_gpt.markov.stationary import heaviest
 from fsm_gpt.report.absent import Absent
 from fsm_gpt.report.facts import Facts
 from fsm_gpt.report.graph import GRAPH_LIMIT
@@ -46,7 +47,7 @@ def shown_states(facts: Facts) -> list[int]:
         transient = facts.classes.transient
         recurrent = np.setdiff1d(np.arange(n), transient, assume_unique=True)
         return [int(s) for s in np.concatenate([recurrent, transient])[:MOST_ROWS]]
-    return [int(s) for s in np.argsort(-facts.pi, kind="stable")[:MOST_ROWS]]
+    return [int(s) for s in heaviest(facts.pi, MOST_ROWS)]
 
 
 def _caption(facts: Facts, what: str) -> str:

@@ -84,3 +84,21 @@ def test_where_a_map_leads(successor):
         cycles.add(frozenset(path[entry:]))
         assert len(set(cycle[path[entry:]].tolist()) | {cycle[state]}) == 1
     assert count == len(cycles)
+
+
+@pytest.mark.parametrize(("V", "L"), [(1, 1), (1, 3), (2, 1), (2, 4), (3, 3)])
+def test_windows_without_a_zero_are_one_class_of_period_one(V, L):
+    """What the search finds on them, transition by transition."""
+    chain = Chain(np.full((V**L, V), 1 / V), context=L)
+    found, slow = communicating_classes(chain), _Listed(chain)
+    member, count, leaving = slow.components()
+    assert (found.member.tolist(), found.n_classes) == (member.tolist(), count)
+    assert not leaving.any()
+    (cyclic,) = found.cyclic_classes
+    expected = [part.tolist() for part in slow.cyclic_classes(np.arange(V**L))]
+    assert [part.tolist() for part in cyclic] == expected
+    assert found.closed[0].tolist() == list(range(V**L))
+    assert found.absorbing.tolist() == ([0] if V == 1 else [])
+    assert len(found.transient) == 0
+    with pytest.raises(ValueError, match="read-only"):
+        found.closed[0][0] = 1

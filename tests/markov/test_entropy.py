@@ -12,8 +12,10 @@ from mpmath import mp, mpf
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Greedy
 from fsm_gpt.errors import NotDefined, NotUnique
-from fsm_gpt.markov import entropy_rate, memory_curve, stationary_distribution
-from fsm_gpt.markov.entropy import row_entropies, surprise
+from fsm_gpt.kernels.entropy import row_entropies as compiled_row_entropies
+from fsm_gpt.markov import entropy_rate, memory_curve, row_entropy, stationary_distribution
+from fsm_gpt.markov.row_entropy import Rows, mean_entropy, row_entropies, surprise
+from fsm_gpt.space import ContextSpace, SomeContexts, Vocabulary
 from tests.families import HARD, hard_rows
 from tests.strategies import irreducible_chains
 
@@ -153,3 +155,98 @@ def test_no_memory_curve_without_contexts():
 def test_greedy_has_no_entropy():
     chain = Chain(hard_rows("random", 2, 4)).with_decoding(Greedy())
     assert entropy_rate(chain, start=0).bits_per_token == 0
+
+
+# ---- many states: blocks, compiled loops, edges ----
+
+
+@pytest.mark.parametrize("name", HARD)
+def test_the_compiled_loop_on_hard_rows(name):
+    """Every row within the 5 V + 12 roundings that are claimed, against 50 digits."""
+    rows = hard_rows(name, 3, 4)
+    found = compiled_row_entropies(np.arange(len(rows) + 1) * 3, rows.ravel())
+    with mp.workdps(50):
+        for row, bits in zip(rows.tolist(), found.tolist(), strict=True):
+            total = mp.fsum(row)
+            truth = -mp.fsum(mpf(p) / total * mp.log(mpf(p) / total, 2) for p in row if p)
+            assert abs(bits - truth) <= 27 * 2.0**-53 * truth
+
+
+def test_the_compiled_loop_on_odd_rows():
+    """A sure token, no token at all, an even choice, and rows of different lengths."""
+    weight = np.array([3.0, 0.0, 0.0, 0.0, 2.0, 2.0, 1e-20, 1.0, 5.0])
+    found = compiled_row_entropies(np.array([0, 2, 4, 6, 8, 9]), weight)
+    assert found[[0, 1, 2, 4]].tolist() == [0, 0, 1, 0]
+    assert found[3] == pytest.approx(1e-20 * (1 + 20 * math.log(10)) / math.log(2), rel=1e-14)
+
+
+def test_blocks_give_the_same_mean(monkeypatch):
+    chain = Chain(hard_rows("sharp", 3, 5))
+    pi = stationary_distribution(chain).pi
+    windows, listed = Rows.of_table(chain.next_token), Rows.of_groups(*chain.edges()[::3])
+    whole = float(pi @ row_entropies(chain.next_token))
+    for compiled_from in (10**9, 1):
+        for block in (2**18, 64, 1):
+            monkeypatch.setattr(row_entropy, "COMPILED_FROM", compiled_from)
+            monkeypatch.setattr(row_entropy, "BLOCK", block)
+            assert mean_entropy(windows, pi).bits == pytest.approx(whole, rel=1e-14)
+            assert mean_entropy(listed, pi).bits == pytest.approx(whole, rel=1e-14)
+
+
+def test_as_edges_or_in_short_contexts_a_chain_has_the_same_memory():
+    rows = hard_rows("sharp", 2, 5)
+    windows = memory_curve(Chain(rows))
+    short = np.concatenate([hard_rows("random", 2, L) for L in range(1, 5)] + [rows])
+    made = Chain(rows)
+    edges = Chain.from_edges(*made.edges(), states=made.states)
+    shuffled = np.random.default_rng(0).permutation(32)
+    place = np.argsort(shuffled)
+    source, token, target, probability = made.edges()
+    contexts = SomeContexts(made.vocabulary, made.states.contexts()[shuffled])
+    some = Chain.from_edges(place[source], token, place[target], probability, states=contexts)
+    for other in (Chain(short, short_contexts=True), edges, some):
+        found = memory_curve(other)
+        np.testing.assert_allclose(found.bits_per_token, windows.bits_per_token, rtol=1e-12)
+        assert found.excess_bits == pytest.approx(windows.excess_bits, rel=1e-9)
+
+
+def test_a_recurrent_short_context_has_no_memory_curve():
+    stuck = Chain.from_edges([0, 1], [0, 0], [0, 0], [1.0, 1.0], states=ContextSpace(
+        Vocabulary.of(1), 2, shortest=1))  # fmt: skip
+    with pytest.raises(NotDefined, match="fewer than L tokens"):
+        memory_curve(stuck)
+    table = np.array([[-1, 0], [0, 0]])
+    some = Chain.from_edges([0, 1], [0, 0], [0, 0], [1.0, 1.0], states=SomeContexts(
+        Vocabulary.of(1), table))  # fmt: skip
+    with pytest.raises(NotDefined, match="fewer than L tokens"):
+        memory_curve(some)
+
+
+def test_the_memory_curve_of_a_reducible_chain_with_one_closed_class():
+    """Windows that are never seen again have no part in it: 01 repeated has H(0) = 1, h_1 = 0."""
+    chain = Chain([[0, 1], [1, 0], [0, 1], [1, 0]])  # 00 leads to 01, 11 to 10
+    found = memory_curve(chain.with_decoding(Greedy()))
+    np.testing.assert_allclose(found.bits_per_token, [1, 0, 0], atol=0)
+    assert found.excess_bits == 1
+
+
+def test_digits_lost_to_underflow_are_not_certified():
+    """The rate is about 1e-297, and the roundings of such a number reach below all floats."""
+    p = 1e-300
+    rare = Chain([[1.0 - p, p], [0.5, 0.5]])
+    assert entropy_rate(rare).error_bound == "uncertified"
+    assert "underflow" in entropy_rate(rare).uncertified_because
+    assert memory_curve(rare).error_bound == "uncertified"
+    sure = Chain([[0.0, 1.0], [1.0, 0.0]])
+    assert entropy_rate(sure).bits_per_token == 0
+    assert entropy_rate(sure).error_bound != "uncertified"
+
+
+def test_an_average_over_many_states():
+    """A chain that ignores its context: the entropy of its one row, Cover & Thomas eq. 2.5."""
+    chain = Chain(np.tile([0.25, 0.75], (2**17, 1)))
+    found = entropy_rate(chain)
+    expected = 2 - 0.75 * math.log2(3)
+    assert found.bits_per_token == pytest.approx(expected, rel=1e-13)
+    curve = memory_curve(chain)
+    np.testing.assert_allclose(curve.bits_per_token, expected, rtol=1e-12)

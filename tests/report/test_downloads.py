@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.markov.entropy import row_entropies
+from fsm_gpt.markov.row_entropy import row_entropies
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.report.downloads import Download, downloads
 from fsm_gpt.report.facts import gather

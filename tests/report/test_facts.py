@@ -13,7 +13,8 @@ from fsm_gpt.capacity import Capacity
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.compare import compare
 from fsm_gpt.markov.convergence import ConvergenceBound
-from fsm_gpt.markov.entropy import entropy_rate, memory_curve
+from fsm_gpt.markov.entropy import entropy_rate
+from fsm_gpt.markov.memory import memory_curve
 from fsm_gpt.markov.mixing import MixingTime
 from fsm_gpt.markov.passage import MeanFirstPassage, kemeny_constant
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
