@@ -15,14 +15,11 @@ from numba import njit
 
 __all__ = [
     "add_rates",
-    "average",
     "coarse_pattern",
     "correct",
     "merge_pairs",
-    "missing_of",
     "push_off_diagonal",
     "rates_out",
-    "relax",
     "smooth",
     "strongest_first",
     "strongest_target",
@@ -66,42 +63,6 @@ def smooth(
             total += x[j]
         for j in range(len(x)):
             x[j] /= total
-
-
-@njit(cache=True, nogil=True)
-def relax(
-    start: Ids, target: Places, rate: Floats, out: Floats, b: Floats, f: Floats, work: Floats
-) -> None:
-    """A damped Jacobi sweep for out_i f_i - sum_j rate[i, j] f_j = b_i; ``work`` is overwritten."""
-    for i in range(len(f)):
-        total = b[i]
-        for e in range(start[i], start[i + 1]):
-            total += rate[e] * f[target[e]]
-        work[i] = 0.3 * f[i] + 0.7 * total / out[i]
-    f[:] = work
-
-
-@njit(cache=True, nogil=True)
-def missing_of(
-    start: Ids, target: Places, rate: Floats, out: Floats, b: Floats, f: Floats
-) -> Floats:
-    """What is missing in the same equations: b_i - out_i f_i + sum_j rate[i, j] f_j."""
-    missing = np.empty(len(f))
-    for i in range(len(f)):
-        total = b[i] - out[i] * f[i]
-        for e in range(start[i], start[i + 1]):
-            total += rate[e] * f[target[e]]
-        missing[i] = total
-    return missing
-
-
-@njit(cache=True, nogil=True)
-def average(values: Floats, x: Floats, group: Places, weight: Floats) -> Floats:
-    """The mean of the values in each group, weighted by x; ``weight`` is each group's sum of x."""
-    mean = np.zeros(len(weight))
-    for i in range(len(values)):
-        mean[group[i]] += x[i] * values[i] / weight[group[i]]
-    return mean
 
 
 @njit(cache=True, nogil=True)

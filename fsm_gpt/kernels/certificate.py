@@ -153,6 +153,17 @@ def _spanning_tree(
 
 
 @njit(cache=True, nogil=True)
+def _busiest(start: Ids, target: Places, flow: Floats) -> int:
+    """The state through which most flows."""
+    through = np.zeros(len(start) - 1)
+    for i in range(len(through)):
+        for e in range(start[i], start[i + 1]):
+            through[i] += flow[e]
+            through[target[e]] += flow[e]
+    return int(np.argmax(through))
+
+
+@njit(cache=True, nogil=True)
 def closeness(start: Ids, target: Places, rate: Floats, x: Floats) -> float:
     """The largest relative change of a flow that balances all flows, rounded up.
 
@@ -163,8 +174,8 @@ def closeness(start: Ids, target: Places, rate: Floats, x: Floats) -> float:
     for f in flow:
         if f < _SMALLEST:
             return np.inf
-    # From the heaviest state, subtrees are light and what is lost in them small.
-    parent, order, above = _spanning_tree(start, target, flow, int(np.argmax(x)))
+    # From the busiest state, the flows in subtrees are small and so is what is lost in them.
+    parent, order, above = _spanning_tree(start, target, flow, _busiest(start, target, flow))
     if len(parent) == 0:
         return np.inf
     eta = 0.0

@@ -10,12 +10,12 @@ smallest non-negative solutions of
 (Norris 1997, theorems 1.3.2 and 1.3.5). Which h(i) are exactly 0 or 1 is decided on the
 graph; the rest are unknowns in (0, 1), and between them I - Q is an M-matrix.
 
-Up to some thousand unknowns they are found by elimination without subtraction, above by
-GMRES with a multilevel preconditioner (:mod:`fsm_gpt.markov.first_step`) where it settles.
-The error is not the solver's to promise but proven afterwards: if |(I - Q) k - 1| <= e < 1
-in every row, the true times lie between k / (1 + e) and k / (1 - e); and if
-|(I - Q) h - b| <= e', then h is wrong by at most e' times the mean number of steps spent
-among the unknowns, which is bounded in the same way.
+Up to some thousand unknowns they are found by elimination without subtraction. The error
+is proven afterwards: if |(I - Q) k - 1| <= e < 1 in every row, the true times lie between
+k / (1 + e) and k / (1 - e); and if |(I - Q) h - b| <= e', then h is wrong by at most e' times
+the mean number of steps spent among the unknowns, which is bounded in the same way. Where
+there are more unknowns, or where times are so long that rounding hides (I - Q) k, they are
+found and proven as two stationary distributions (:mod:`fsm_gpt.markov.reversed_time`).
 
 References
 ----------
@@ -27,9 +27,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,9 @@ __all__ = ["Hitting", "hitting"]
 
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+
+#: The relative error of times that is asked for.
+ACCURACY = 1e-8
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -114,17 +117,17 @@ def hitting(
     goal = _goal(chain, target)
     never, sure = _decided(chain, goal)
     solve = _Solver(chain)
-    probabilities = _probabilities(chain, never, sure, solve)
-    mean_steps, times_bound = _times(chain, goal, sure, solve)
-    bound, reason = _bound(chain, ~never & ~sure, probabilities, times_bound, solve)
+    probabilities, one, why = _probabilities(chain, never, sure, solve)
+    mean_steps, other, reason = _times(chain, goal, sure, solve)
+    refused = UNCERTIFIED in (one, other)
     return Hitting(
         chain=chain,
         target=np.flatnonzero(goal),
         probabilities=read_only(probabilities),
         mean_steps=read_only(mean_steps),
         method="; ".join(solve.methods) or "by the graph alone",
-        error_bound=bound,
-        uncertified_because=reason,
+        error_bound=UNCERTIFIED if refused else max(float(one), float(other)),
+        uncertified_because=why or reason,
     )
 
 
@@ -164,31 +167,52 @@ def _leads_to(source: Ids, target: Ids, start: Mask) -> Mask:
     return np.asarray(reached[:N])
 
 
-def _probabilities(chain: Chain, never: Mask, sure: Mask, solve: _Solver) -> Numbers:
+def _probabilities(
+    chain: Chain, never: Mask, sure: Mask, solve: _Solver
+) -> tuple[Numbers, Bound, str]:
+    """Hitting probabilities, with a bound on their absolute error."""
     exact = chain.dtype == object
     h = np.array([Fraction(int(s)) for s in sure]) if exact else sure.astype(np.float64)
     unknown = np.flatnonzero(~never & ~sure)
-    if len(unknown):
-        h[unknown] = solve(unknown, _step_into(chain, unknown, sure))
-    return h
+    if not len(unknown):
+        return h, 0.0, ""
+    b = _step_into(chain, unknown, sure)
+    found = solve.large(unknown, b)
+    if found is not None:
+        h[unknown], bound, reason = found
+        return h, bound, reason
+    h[unknown] = solve(unknown, b)
+    return (h, 0.0, "") if exact else (h, *_bound(chain, unknown, h, solve))
 
 
-def _times(chain: Chain, goal: Mask, sure: Mask, solve: _Solver) -> tuple[Numbers, float]:
-    """Mean steps, and a bound on their relative error (infinite if there is none)."""
+def _times(chain: Chain, goal: Mask, sure: Mask, solve: _Solver) -> tuple[Numbers, Bound, str]:
+    """Mean steps, with a bound on their relative error."""
     exact = chain.dtype == object
     k = np.full(chain.n_states, math.inf, dtype=object if exact else np.float64)
     k[goal] = Fraction(0) if exact else 0.0
     unknown = np.flatnonzero(sure & ~goal)
     if not len(unknown):
-        return k, 0.0
+        return k, 0.0, ""
     ones = np.full(len(unknown), Fraction(1)) if exact else np.ones(len(unknown))
+    found = solve.large(unknown, ones)
+    if found is not None:
+        k[unknown], bound, reason = found
+        return k, bound, reason
     k[unknown] = solve(unknown, ones)
     if exact:
-        return k, 0.0
-    finite = np.where(np.isinf(k), 0.0, k)
-    wrong = residual(chain, finite[:, None], np.ones(1))
+        return k, 0.0, ""
+    wrong = residual(chain, np.where(np.isinf(k), 0.0, k)[:, None], np.ones(1))
     e = math.inf if wrong is None else float(wrong[unknown].max())
-    return k, e / (1 - e) if e < 1 else math.inf
+    if e <= ACCURACY:
+        return k, e / (1 - e), ""
+    with suppress(NotConverged):
+        times, bound, reason = solve.backward(unknown, ones)
+        if bound != UNCERTIFIED and (e >= 0.5 or float(bound) < e):
+            k[unknown] = times
+            return k, bound, ""
+    if e < 1:
+        return k, e / (1 - e), ""
+    return k, UNCERTIFIED, "the equations of the times hold too poorly to bound them"
 
 
 def _step_into(chain: Chain, unknown: Ids, into: Mask) -> Numbers:
@@ -213,47 +237,63 @@ class _Solver:
     chain: Chain
     methods: dict[str, None] = field(default_factory=dict)
 
-    @cached_property
-    def weights(self) -> Numbers:
-        """How much each state counts in a group: its share of time, and a little for all."""
-        share = stationary_distribution(self.chain).dense().sum(axis=0)
-        return np.asarray(share + 1e-9 / len(share))
+    def large(self, unknown: Ids, b: Numbers) -> tuple[Numbers, Bound, str] | None:
+        """In reversed time where elimination would take long; None where it is to be used."""
+        if self.chain.dtype == object or len(unknown) <= ELIMINATION_LIMIT:
+            return None
+        try:
+            return self.backward(unknown, b)
+        except NotConverged:
+            if len(unknown) > DENSE_LIMIT:
+                raise
+            return None
 
-    def __call__(self, unknown: Ids, b: Numbers) -> Numbers:
+    def leaving(self, unknown: Ids) -> tuple[Mask, Numbers]:
+        """All other states, and the probability of stepping there from each unknown one."""
         outside = np.ones(self.chain.n_states, dtype=bool)
         outside[unknown] = False
-        leaving = _step_into(self.chain, unknown, outside)
-        if self.chain.dtype != object and len(unknown) > ELIMINATION_LIMIT:
-            from fsm_gpt.markov.first_step import solve_first_step
+        return outside, _step_into(self.chain, unknown, outside)
 
-            Q = self.chain.sparse()[unknown][:, unknown]
-            x = solve_first_step(Q, leaving, b, self.weights[unknown])
-            if x is not None:
-                self.methods["GMRES with a multilevel preconditioner"] = None
-                return x
-            if len(unknown) > DENSE_LIMIT:
-                raise NotConverged(
-                    f"hitting: the iteration for {len(unknown):,} states did not settle (reaching "
-                    f"the target takes too long from some of them), and elimination stops at "
-                    f"{DENSE_LIMIT:,}. Use a shorter context, or a target nearer by."
-                )
+    def __call__(self, unknown: Ids, b: Numbers) -> Numbers:
+        """By elimination."""
         self.methods["elimination without subtraction"] = None
-        both = np.column_stack([dense_block(self.chain, unknown), leaving, b])
+        both = np.column_stack([dense_block(self.chain, unknown), self.leaving(unknown)[1], b])
         numbers, back = workable(both)
         return back(eliminate(numbers[:, :-2], numbers[:, -2]).solve(numbers[:, -1]))
 
+    def backward(self, unknown: Ids, b: Numbers) -> tuple[Numbers, Bound, str]:
+        """In reversed time, with a bound on the relative error of every entry.
 
-def _bound(
-    chain: Chain, undecided: Mask, h: Numbers, times_bound: float, solve: _Solver
-) -> tuple[Bound, str]:
-    """The proof of the module's text for times and probabilities together."""
-    if chain.dtype == object:
-        return 0.0, ""
-    if not times_bound < 1:
-        return UNCERTIFIED, "the equations of the times hold too poorly to bound them"
-    unknown = np.flatnonzero(undecided)
-    if not len(unknown):
-        return times_bound, ""
+        What is stationary for the whole chain serves as forward vector if it is positive.
+        """
+        from fsm_gpt.markov.reversed_time import Equations, solve_backward
+
+        outside, leaving = self.leaving(unknown)
+        Q = self.chain.sparse()[unknown][:, unknown].tocoo()
+        off = Q.row != Q.col
+        source, target = Q.row[off].astype(np.int64), Q.col[off].astype(np.int64)
+        order = np.argsort(source, kind="stable")
+        equations = Equations(source[order], target[order], Q.data[off][order], leaving, b)
+        share = stationary_distribution(self.chain).dense().sum(axis=0)
+        known = bool((share[unknown] > 0).all())
+        try:
+            found = solve_backward(
+                equations,
+                c=self.chain.push(share * outside)[unknown] if known else None,
+                x=share[unknown] if known else None,
+                accuracy=ACCURACY,
+            )
+        except NotConverged as problem:
+            raise NotConverged(
+                f"hitting: the cycles for {len(unknown):,} states did not settle ({problem}) Use a "
+                f"shorter context, or a target nearer by."
+            ) from None
+        self.methods["multilevel cycles in reversed time"] = None
+        return found
+
+
+def _bound(chain: Chain, unknown: Ids, h: Numbers, solve: _Solver) -> tuple[Bound, str]:
+    """The proof of the module's text for probabilities."""
     wrong = residual(chain, h[:, None], np.zeros(1))
     stay = solve(unknown, np.ones(len(unknown)))
     among = np.zeros(chain.n_states)
@@ -264,5 +304,4 @@ def _bound(
     e = float(again[unknown].max())
     if not e < 1:
         return UNCERTIFIED, "the time spent among the undecided states cannot be bounded"
-    of_probabilities = float(wrong[unknown].max()) * float(stay.max()) / (1 - e)
-    return max(times_bound, of_probabilities) * (1 + 2.0**-40), ""
+    return float(wrong[unknown].max()) * float(stay.max()) / (1 - e) * (1 + 2.0**-40), ""

@@ -165,6 +165,8 @@ def solve(
     rates: ClassRates,
     *,
     enough: Callable[[Floats], bool],
+    guess: Floats | None = None,
+    sweeps: int = 2,
     most_cycles: int = 200,
     progress: Callable[[int, float], None] | None = None,
 ) -> Cycles:
@@ -174,6 +176,10 @@ def solve(
     ----------
     enough
         Asked now and then whether a vector is good enough; true ends the cycles.
+    guess
+        Positive numbers to begin with, shape (n,); by default all states are alike.
+    sweeps
+        Of the smoother, before and after each coarse chain.
     most_cycles
         After so many the answer must have settled.
     progress
@@ -185,8 +191,8 @@ def solve(
         Entries still change, and the vector is not good enough.
     """
     n = len(rates.start) - 1
-    hierarchy = _Hierarchy([_Level.of(rates.start, rates.target, rates.rate)])
-    x = np.full(n, 1.0 / n)
+    hierarchy = _Hierarchy([_Level.of(rates.start, rates.target, rates.rate)], sweeps)
+    x = np.full(n, 1.0 / n) if guess is None else guess / guess.sum()
     changes: list[float] = []
     ask_at = 1e-12
     for count in range(1, most_cycles + 1):
