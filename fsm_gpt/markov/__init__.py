@@ -13,6 +13,7 @@ from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
 from fsm_gpt.markov.greedy import GreedyMap, greedy_map
 from fsm_gpt.markov.hitting import Hitting, hitting
+from fsm_gpt.markov.leading import LeadingEigenvalues, leading_eigenvalues
 from fsm_gpt.markov.limiting import LimitingDistribution, limiting_distribution
 from fsm_gpt.markov.memory import MemoryCurve, memory_curve
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
@@ -39,6 +40,7 @@ __all__ = [
     "GreedyMap",
     "Hitting",
     "KemenyConstant",
+    "LeadingEigenvalues",
     "LimitingDistribution",
     "MeanFirstPassage",
     "MemoryCurve",
@@ -57,6 +59,7 @@ __all__ = [
     "greedy_map",
     "hitting",
     "kemeny_constant",
+    "leading_eigenvalues",
     "limiting_distribution",
     "mean_first_passage",
     "memory_curve",
