@@ -63,8 +63,8 @@ MUTANTS = [
     ),
     Mutant(
         "certificate without the trees' exponent",
-        "math.expm1((n - 1) * (math.log1p(eta)",
-        "math.expm1(0.5 * (math.log1p(eta)",
+        "most_wrong = growth(eta, n - 1)",
+        "most_wrong = growth(eta, 1)",
     ),
     Mutant(
         "certificate loses a subtree",

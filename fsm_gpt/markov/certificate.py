@@ -41,7 +41,7 @@ from fsm_gpt.rows import Numbers
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["EXACT_EDGES", "certify"]
+__all__ = ["EXACT_EDGES", "certify", "growth"]
 
 #: Up to so many transitions sums are exact, in Python's integers; above, compiled.
 EXACT_EDGES = 20_000
@@ -78,13 +78,25 @@ def certify(
     flow_vector = x / sums  # balances the rows as given where x balances the rows divided by sums
     closeness = _closeness if len(source) <= EXACT_EDGES else _compiled_closeness
     eta = closeness(source, target, probability, flow_vector)
-    if not eta < 1:
+    most_wrong = growth(eta, n - 1)
+    if not math.isfinite(most_wrong):
         return UNCERTIFIED, "no chain close to this one has exactly this distribution"
-    growth = math.expm1((n - 1) * (math.log1p(eta) - math.log1p(-eta)))
     # The total is one up to rounding; x / sums and back costs what rounding did to the sums.
     most = int(np.bincount(source).max())
     total = abs(math.fsum(x.tolist()) - 1) + 2 * (most + 4) * _UNIT
-    return (growth + total + growth * total) * (1 + 8 * _UNIT), ""
+    return (most_wrong + total + most_wrong * total) * (1 + 8 * _UNIT), ""
+
+
+def growth(eta: float, factors: int) -> float:
+    """((1 + eta) / (1 - eta))**factors - 1; infinite where that is beyond floats.
+
+    >>> round(growth(0.5, 2), 12), growth(0.9, 1000), growth(1.0, 1)
+    (8.0, inf, inf)
+    """
+    if not eta < 1:
+        return math.inf
+    exponent = factors * (math.log1p(eta) - math.log1p(-eta))
+    return math.expm1(exponent) if exponent < 700 else math.inf
 
 
 def _compiled_closeness(source: Ids, target: Ids, probability: Numbers, x: Numbers) -> float:

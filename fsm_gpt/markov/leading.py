@@ -158,4 +158,5 @@ def _arnoldi(chain: Chain, most: int) -> tuple[Any, Any]:
             f"200 rounds; others are nearly as large. Ask for fewer or for more with most=..., or "
             f"take a shorter context, where spectrum() gives all of them."
         ) from None
-    return found
+    values, functions = found
+    return values, functions

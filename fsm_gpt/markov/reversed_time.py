@@ -40,6 +40,7 @@ import numpy.typing as npt
 from fsm_gpt.errors import NotConverged
 from fsm_gpt.kernels import aggregation as loops
 from fsm_gpt.kernels.certificate import closeness
+from fsm_gpt.markov.certificate import growth
 from fsm_gpt.markov.elimination import eliminate
 from fsm_gpt.markov.multilevel import BOTTOM, ClassRates, solve
 from fsm_gpt.result import UNCERTIFIED, Bound
@@ -126,14 +127,6 @@ def _backward(equations: Equations, c: Floats, x: Floats, per: Floats) -> _Rates
     )
 
 
-def _growth(eta: float, n: int) -> float:
-    """((1 + eta) / (1 - eta))**n - 1."""
-    if not eta < 0.5:
-        return math.inf
-    exponent = n * (math.log1p(eta) - math.log1p(-eta))
-    return math.expm1(exponent) if exponent < 700 else math.inf
-
-
 def prove(equations: Equations, c: Floats, x: Floats, f: Floats) -> tuple[Bound, str]:
     """A bound on the relative error of every entry of f, and what stands in its way.
 
@@ -151,7 +144,7 @@ def prove(equations: Equations, c: Floats, x: Floats, f: Floats) -> tuple[Bound,
     with np.errstate(over="ignore", under="ignore"):
         forward = _forward(equations, c).closeness(x)
         backward = _backward(equations, c, x, np.ones(n)).closeness(f)
-    bound = _growth(2 * forward + backward + 3 * rounding + 4 * forward * backward, n + 1)
+    bound = growth(2 * forward + backward + 3 * rounding + 4 * forward * backward, n + 1)
     if not bound < 1:
         return UNCERTIFIED, "no equations close to these are solved exactly by what was found"
     return bound * (1 + 1e-9), ""
