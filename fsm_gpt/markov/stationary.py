@@ -102,10 +102,12 @@ class StationaryDistribution(Bounded):
         InvalidArgument
             ``most`` is below one.
 
+        Examples
+        --------
         >>> rain = Chain.from_matrix([["1/2", "1/2"], ["1/4", "3/4"]])
         >>> states, masses = stationary_distribution(rain).top(1)
-        >>> print(*states, *masses)
-        1 2/3
+        >>> int(states[0]), str(masses[0])
+        (1, '2/3')
         """
         if most < 1:
             raise InvalidArgument(f"top: the {most} heaviest states are none; ask for 1 or more.")
