@@ -261,9 +261,14 @@ def vectors(rng: Rng, known: Known) -> Iterator[tuple[str, Floats]]:
     yield "not summing to one", right * (1 + 10.0 ** rng.uniform(-12, 0))
 
 
-def true_error(x: Floats, pi: list[Fraction]) -> Fraction:
+def true_error(x: Floats, pi: list[Fraction]) -> float | Fraction:
     """The largest relative error of any entry."""
-    return max(abs(Fraction(a) / b - 1) for a, b in zip(x.tolist(), pi, strict=True))
+    return max(relative_error(a, b) for a, b in zip(x.tolist(), pi, strict=True))
+
+
+def relative_error(found: float, truth: Fraction) -> float | Fraction:
+    """Of a positive number; infinite where no number was found."""
+    return abs(Fraction(found) / truth - 1) if math.isfinite(found) else math.inf
 
 
 # ---- the campaigns ----
@@ -352,15 +357,16 @@ def hold_certificates(outcome: Outcome, rng: Rng, known: Known, story: str) -> N
     first = np.searchsorted(source, source)
     token = np.arange(len(source)) - first
     chain = Chain.from_edges(source, token, target, probability, n_states=n)
+    what = "the package's own answer"
     try:
-        # What leaves the range of floats is to be refused; that numpy says so, too, is allowed.
-        with np.errstate(all="ignore"):
-            found = stationary_distribution(chain)
+        found = stationary_distribution(chain)
     except NotConverged:
-        outcome.counts["the package's own answer", "refused"] += 1
+        outcome.counts[what, "refused"] += 1
         return
     error = true_error(found.pi, known.pi)
-    outcome.hold("the package's own answer", found.error_bound, error, f"{story} {known.kind}")
+    if error == math.inf:
+        outcome.fail(what, f"{story} {known.kind}: {what} holds no number: {found.pi}")
+    outcome.hold(what, found.error_bound, error, f"{story} {known.kind}")
 
 
 def certificates(chains: int, *, seed: int, only: int | None = None) -> Outcome:
@@ -452,22 +458,30 @@ def hitting_times(chains: int, *, seed: int, only: int | None = None) -> Outcome
         for way, most in WAYS.items():
             what = f"hitting, {way}"
             try:
-                with limit(solver, "ELIMINATION_LIMIT", most), np.errstate(all="ignore"):
+                with limit(solver, "ELIMINATION_LIMIT", most):
                     found = hitting(chain, goal)
             except NotConverged:
                 outcome.counts[what, "refused"] += 1
                 continue
-            errors = [abs(Fraction(a) - b) for a, b in zip(found.probabilities, h, strict=True)]
+            errors = [probability_error(a, b) for a, b in zip(found.probabilities, h, strict=True)]
             errors += [time_error(a, b) for a, b in zip(found.mean_steps, k, strict=True)]
-            outcome.hold(what, found.error_bound, max(errors), f"--seed {seed} --only {index}")
+            story = f"--seed {seed} --only {index}"
+            if max(errors) == math.inf:
+                outcome.fail(what, f"{story}: {what}: a number that is none: {found.mean_steps}")
+            outcome.hold(what, found.error_bound, max(errors), story)
     return outcome
 
 
-def time_error(steps: float, truth: Fraction | None) -> float | Fraction:
+def probability_error(found: float, truth: Fraction) -> float | Fraction:
+    """The absolute error of a probability; infinite where it is no number."""
+    return abs(Fraction(found) - truth) if math.isfinite(found) else math.inf
+
+
+def time_error(found: float, truth: Fraction | None) -> float | Fraction:
     """The relative error of a mean number of steps, which may be infinite."""
-    if truth is None or not math.isfinite(steps):
-        return 0 if truth is None and steps == math.inf else math.inf
-    return abs(Fraction(steps) / truth - 1) if truth else abs(Fraction(steps))
+    if truth is None:
+        return 0 if found == math.inf else math.inf
+    return relative_error(found, truth) if truth else abs(Fraction(found))
 
 
 def main() -> int:
@@ -476,6 +490,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**9))
     parser.add_argument("--only", type=int, help="the index of one chain")
     asked = parser.parse_args()
+    print(f"seed {asked.seed}", flush=True)
     status = 0
     for title, campaign in (("stationary", certificates), ("hitting", hitting_times)):
         begin = time.perf_counter()

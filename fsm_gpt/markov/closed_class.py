@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.errors import InvalidArgument, NotConverged
 from fsm_gpt.markov.algebra import dense_block, workable
 from fsm_gpt.markov.certificate import certify
 from fsm_gpt.markov.elimination import eliminate
@@ -102,6 +102,13 @@ def _by_elimination(chain: Chain, states: Ids) -> Numbers:
         order = np.argsort(-np.nan_to_num(x, posinf=np.inf), kind="stable")
         x = np.empty_like(x)
         x[order] = eliminate(P[np.ix_(order, order)]).left_null_vector()
+        if not np.isfinite(x).all():
+            raise NotConverged(
+                f"stationary distribution: among {len(x):,} states some transitions are so rare "
+                f"that shares of time leave the range of floats (below 1e-308). Ask for "
+                f"exact=True, which has no smallest number, or remove what leads to such states "
+                f"with a decoding rule such as MinP(1e-12)."
+            )
     return back(x / x.sum())
 
 

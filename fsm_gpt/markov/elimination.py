@@ -62,6 +62,11 @@ def _add_product(target: Entries, left: Entries, right: Entries) -> None:
         target[np.ix_(rows, columns)] += left[rows] @ right[:, columns]
 
 
+def _beyond_floats() -> np.errstate:
+    """What leaves the range of floats is looked for in the answer, once."""
+    return np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
+
+
 @dataclass(frozen=True, eq=False)
 class Elimination:
     """I - Q = (I - U) (diag(s) - L), with U strictly upper and L strictly lower, all >= 0.
@@ -78,9 +83,24 @@ class Elimination:
         return [(max(0, last - step), last) for last in range(n, 0, -step)]
 
     def solve(self, B: Entries) -> Entries:
-        """The X >= 0 with (I - Q) X = B, for B >= 0 of shape (n,) or (n, m)."""
+        """The X >= 0 with (I - Q) X = B, for B >= 0 of shape (n,) or (n, m).
+
+        Raises
+        ------
+        NotConverged
+            A float of it would be above 1e308, or is lost below 1e-308.
+        """
+        with _beyond_floats():
+            X = self._solved((B[:, None] if B.ndim == 1 else B).copy())
+        if isinstance(X, np.ndarray) and X.dtype != object and not np.isfinite(X).all():
+            raise NotConverged(
+                f"elimination: with {len(X):,} states an answer is beyond the floats, above 1e308: "
+                f"some state is left too rarely. Ask for exact=True, which has no largest number."
+            )
+        return X[:, 0] if B.ndim == 1 else X
+
+    def _solved(self, X: Entries) -> Entries:
         F, s = self.factors, self.leaving
-        X = (B[:, None] if B.ndim == 1 else B).copy()
         for first, last in self._blocks():
             for k in range(last - 1, first - 1, -1):
                 _add_product(X[first:k], F[first:k, k : k + 1], X[k : k + 1])
@@ -90,15 +110,19 @@ class Elimination:
             for k in range(first, last):
                 _add_product(X[k : k + 1], F[k : k + 1, first:k], X[first:k])
                 X[k] = X[k] / s[k]
-        return X[:, 0] if B.ndim == 1 else X
+        return X
 
     def left_null_vector(self) -> Entries:
-        """The x > 0 with x (I - Q) = 0 and x[0] = 1, where nothing leaves the n states."""
+        """The x > 0 with x (I - Q) = 0 and x[0] = 1, where nothing leaves the n states.
+
+        Floats beyond their range are infinite or undefined.
+        """
         F = self.factors
         x = F[0].copy()
         x[0] = 1
-        for k in range(1, len(x)):
-            x[k] = (x[:k] * F[:k, k]).sum()
+        with _beyond_floats():
+            for k in range(1, len(x)):
+                x[k] = (x[:k] * F[:k, k]).sum()
         return x
 
 
@@ -119,7 +143,11 @@ def eliminate(Q: Entries, leaving: Entries | None = None) -> Elimination:
     NotConverged
         A state's probability of going on to the remaining ones underflows to zero.
     """
-    F = Q.copy()
+    with _beyond_floats():
+        return _eliminated(Q.copy(), leaving)
+
+
+def _eliminated(F: Entries, leaving: Entries | None) -> Elimination:
     n = len(F)
     e = zeros(F, n) if leaving is None else leaving.copy()
     s = e.copy()

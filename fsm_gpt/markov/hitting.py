@@ -273,7 +273,11 @@ class _Solver:
         off = Q.row != Q.col
         source, target = Q.row[off].astype(np.int64), Q.col[off].astype(np.int64)
         order = np.argsort(source, kind="stable")
-        equations = Equations(source[order], target[order], Q.data[off][order], leaving, b)
+        # A row is divided by its sum, and what leads to one state or out is added up.
+        roundings = 3 * int(np.bincount(self.chain.raw_edges().source).max())
+        equations = Equations(
+            source[order], target[order], Q.data[off][order], leaving, b, roundings
+        )
         share = stationary_distribution(self.chain).dense().sum(axis=0)
         known = bool((share[unknown] > 0).all())
         try:

@@ -241,6 +241,8 @@ def _work_harder_if_slow(hierarchy: _Hierarchy, changes: list[float]) -> None:
 def _backoff(rows: Floats, x: Floats) -> Floats:
     """One backoff cycle on the windows with these rows, shape (V**L, V)."""
     N, V = rows.shape
+    if N == 1:  # no context is left, as below one token of more than BOTTOM
+        return np.ones(1)
     if N <= BOTTOM:
         matrix = np.zeros((N, N))
         states = np.arange(N)

@@ -52,6 +52,8 @@ Places = npt.NDArray[np.int32]
 Ids = npt.NDArray[np.int64]
 
 _UNIT = 2.0**-53
+#: Products above this keep all their digits.
+_SMALLEST = 1e-290
 
 #: Of the smoother: through the origin all states are near one another, and two halve the
 #: error of a cycle where four divide it by six.
@@ -67,6 +69,8 @@ class Equations:
     rate: Floats
     leaving: Floats
     b: Floats
+    roundings: int
+    """That each rate, each probability of leaving and each b went through, at most."""
 
     @property
     def n(self) -> int:
@@ -127,6 +131,7 @@ def _backward(equations: Equations, c: Floats, x: Floats, per: Floats) -> _Rates
     )
 
 
+@np.errstate(all="ignore")  # what leaves the range of floats is refused
 def prove(equations: Equations, c: Floats, x: Floats, f: Floats) -> tuple[Bound, str]:
     """A bound on the relative error of every entry of f, and what stands in its way.
 
@@ -138,18 +143,22 @@ def prove(equations: Equations, c: Floats, x: Floats, f: Floats) -> tuple[Bound,
         The two vectors of the module's text, as they were computed, shape (n,).
     """
     n = equations.n
-    most = int(np.bincount(equations.source, minlength=n).max(initial=0))
-    # Each rate is a quotient of floats by a sum of at most most + 2, multiplied by x once.
-    rounding = (most + 6) * _UNIT
-    with np.errstate(over="ignore", under="ignore"):
-        forward = _forward(equations, c).closeness(x)
-        backward = _backward(equations, c, x, np.ones(n)).closeness(f)
+    rounding = (equations.roundings + 4) * _UNIT  # and one of each product with x
+    flows = x[equations.source] * equations.rate, x * equations.b
+    for factors in (equations.rate, equations.leaving, equations.b, *flows):
+        if ((factors < _SMALLEST) & (factors != 0)).any():
+            return UNCERTIFIED, f"products below {_SMALLEST:g} lose digits by underflow"
+    if (flows[0] == 0).any() or ((flows[1] == 0) & (equations.b != 0)).any():
+        return UNCERTIFIED, "a flow underflows to zero"
+    forward = _forward(equations, c).closeness(x)
+    backward = _backward(equations, c, x, np.ones(n)).closeness(f)
     bound = growth(2 * forward + backward + 3 * rounding + 4 * forward * backward, n + 1)
     if not bound < 1:
         return UNCERTIFIED, "no equations close to these are solved exactly by what was found"
     return bound * (1 + 1e-9), ""
 
 
+@np.errstate(all="ignore")  # what leaves the range of floats is looked for in the answer
 def solve_backward(
     equations: Equations, *, c: Floats | None = None, x: Floats | None = None, accuracy: float
 ) -> tuple[Floats, Bound, str]:
@@ -174,8 +183,7 @@ def solve_backward(
         c = np.full(n, 1.0 / n)
         forward = _forward(equations, c)
         x = forward.stationary(lambda v: forward.closeness(v[:-1] / v[-1]) <= most)
-    with np.errstate(over="ignore", under="ignore"):
-        backward = _backward(equations, c, x, x)
+    backward = _backward(equations, c, x, x)
     if not (np.isfinite(backward.rate).all() and (backward.rate > 0).all()):
         raise NotConverged(
             f"first-step equations: among {n:,} states some are visited too rarely for floats "
@@ -192,4 +200,9 @@ def solve_backward(
     # Where all f are alike, y is x, and as much flows out of the origin as into it.
     guess = np.append(x, c.sum())
     f = backward.stationary(enough, guess) / x * scale
+    if not (np.isfinite(f).all() and (f > 0).all()):
+        raise NotConverged(
+            f"first-step equations: among {n:,} states an answer leaves the range of floats "
+            f"(1e-308 to 1e308). Ask for exact=True where the chain is small."
+        )
     return f, *prove(equations, c, x, f)

@@ -5,7 +5,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotConverged
+from fsm_gpt.markov import absorption, hitting, mean_first_passage, stationary_distribution
 from fsm_gpt.markov.elimination import eliminate
 from fsm_gpt.markov.intervals import Intervals, TooSmall
 from fsm_gpt.rows import to_rationals
@@ -90,3 +92,34 @@ def test_relative_width_sees_values_outside():
     assert around.relative_width(np.array([1.0, 0.0])) < 1e-14
     assert around.relative_width(np.array([1.1, 0.0])) > 0.09
     assert around.relative_width(np.array([1.0, 1e-300])) == np.inf
+
+
+#: Off-diagonal probabilities among the smallest of all floats.
+DENORMAL = [
+    [0.9996647048525698, 8.65e-322, 0.00033529514743024704],
+    [1.0, 1.04e-322, 1.04e-322],
+    [6e-323, 6e-323, 1.0],
+]
+#: From state 0 it takes some 2e322 steps to state 1: finite, and no float.
+ENDLESS = [[0.787812394, 5e-324, 0.212187606], [0, 1, 0], [0.312690111, 1e-322, 0.687309889]]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: stationary_distribution(Chain.from_matrix(DENORMAL)),
+        lambda: hitting(Chain.from_matrix(ENDLESS), 1),
+        lambda: mean_first_passage(Chain.from_matrix(DENORMAL)),
+        lambda: absorption(Chain.from_matrix(ENDLESS)),
+    ],
+    ids=["stationary", "hitting", "passage", "absorption"],
+)
+def test_answers_beyond_floats_are_refused(ask):
+    """Neither undefined nor infinite numbers are given for an answer, nor are there warnings."""
+    with pytest.raises(NotConverged, match="floats"):
+        ask()
+
+
+def test_rationals_know_what_floats_do_not():
+    steps = hitting(Chain.from_matrix(ENDLESS), 1, exact=True).mean_steps[0]
+    assert 10**308 < steps < 10**324

@@ -153,7 +153,7 @@ def test_a_spoiled_answer_is_not_proven(wrong):
     source, target = np.nonzero(~np.eye(6, dtype=bool))
     leaving = 0.1 * np.ones(6)
     equations = reversed_time.Equations(
-        source, target, 0.9 * P[source, target], leaving, np.ones(6)
+        source, target, 0.9 * P[source, target], leaving, np.ones(6), 20
     )
     f, bound, _ = reversed_time.solve_backward(equations, accuracy=1e-8)
     c = np.full(6, 1 / 6)
