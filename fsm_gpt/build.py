@@ -16,7 +16,7 @@ from fsm_gpt.errors import InvalidChain
 from fsm_gpt.result import frozen, read_only
 from fsm_gpt.rows import Numbers, bad_sum_error, bad_sums, check_entries
 from fsm_gpt.space import ContextSpace, NamedStates, SomeContexts, States, Vocabulary
-from fsm_gpt.storage import EdgeList, Edges, WindowRows
+from fsm_gpt.storage import EdgeList, Edges, WindowRows, row_sums
 
 __all__ = ["edge_list", "edges_of_rows", "ids", "names_of", "space_for", "window_rows"]
 
@@ -47,13 +47,13 @@ def space_for(
 def window_rows(numbers: Numbers, space: ContextSpace, *, normalize: bool) -> WindowRows:
     """Checked rows of every window; they are kept, not copied."""
     _check_rows(numbers, space)
-    sums = _row_sums(numbers)
+    sums = row_sums(numbers)
     if normalize:
         _refuse_bad_sums(_indivisible(sums), numbers.dtype, space, where="rows")
         numbers = _divided(numbers, sums[:, None], where="rows")
-        sums = _row_sums(numbers)
+        sums = row_sums(numbers)
     _refuse_bad_sums(sums, numbers.dtype, space, where="rows")
-    return WindowRows(frozen(numbers), sums)
+    return WindowRows(frozen(numbers))
 
 
 def edges_of_rows(numbers: Numbers, space: ContextSpace, *, normalize: bool) -> EdgeList:
@@ -132,13 +132,6 @@ def edge_list(
     return EdgeList(
         read_only(start), read_only(token), read_only(target), read_only(probability), sums, V
     )
-
-
-def _row_sums(numbers: Numbers) -> Numbers:
-    with np.errstate(over="ignore"):  # an infinite sum is refused with the others
-        return np.asarray(
-            numbers.sum(axis=1, dtype=None if numbers.dtype == object else np.float64)
-        )
 
 
 def _indivisible(sums: Numbers) -> Numbers:

@@ -23,12 +23,14 @@ import numpy.typing as npt
 
 from fsm_gpt.rows import Numbers
 
-__all__ = ["EdgeList", "Edges", "Storage", "WindowRows"]
+__all__ = ["EdgeList", "Edges", "Storage", "WindowRows", "row_sums"]
 
 Ids = npt.NDArray[np.int64]
 
 #: Products over so many probabilities are compiled.
 COMPILED_FROM = 2**18
+#: Rows of so many tokens are added up and divided by the compiled loops themselves.
+SUMMED_BY_LOOPS = (2, 3)
 
 
 class Edges(NamedTuple):
@@ -80,6 +82,14 @@ class Storage(Protocol):
         ...
 
 
+def row_sums(numbers: Numbers) -> Numbers:
+    """The sum of each row, of floats in float64."""
+    with np.errstate(over="ignore"):  # an infinite sum is for the caller to refuse
+        return np.asarray(
+            numbers.sum(axis=1, dtype=None if numbers.dtype == object else np.float64)
+        )
+
+
 def _scale(sums: Numbers) -> Numbers | None:
     """The sums that rows must be divided by, or None where all are 1."""
     return None if sums.dtype == object or bool((sums == 1.0).all()) else sums
@@ -100,7 +110,6 @@ class WindowRows:
     """Rows of every full window, in the order of their base-V numbers."""
 
     next_token: Numbers
-    sums: Numbers
 
     @property
     def n_states(self) -> int:
@@ -119,8 +128,13 @@ class WindowRows:
 
     @cached_property
     def scale(self) -> Numbers | None:
-        """Row sums to divide by."""
-        return _scale(self.sums)
+        """Row sums to divide by; they are worked out when they are first asked for."""
+        return _scale(row_sums(self.next_token))
+
+    @property
+    def _scale_of_products(self) -> Numbers | None:
+        """What the compiled products need of it: they add up short rows themselves."""
+        return None if self.n_tokens in SUMMED_BY_LOOPS else self.scale
 
     def targets(self, first: int, last: int) -> Ids:
         """Successors of states first to last - 1, shape (n, V)."""
@@ -143,7 +157,9 @@ class WindowRows:
         if _compiled(x, self.next_token):
             from fsm_gpt.kernels.products import push_window
 
-            return push_window(x.astype(np.float64, copy=False), self.next_token, self.scale)
+            return push_window(
+                x.astype(np.float64, copy=False), self.next_token, self._scale_of_products
+            )
         V = self.n_tokens
         weights = x if self.scale is None else x / self.scale
         rows = self.next_token.reshape(V, -1, V)
@@ -156,7 +172,9 @@ class WindowRows:
         if _compiled(f, self.next_token):
             from fsm_gpt.kernels.products import expect_window
 
-            return expect_window(f.astype(np.float64, copy=False), self.next_token, self.scale)
+            return expect_window(
+                f.astype(np.float64, copy=False), self.next_token, self._scale_of_products
+            )
         V = self.n_tokens
         rows = self.next_token.reshape(V, -1, V)
         if _dtype_for(f, rows) == object:

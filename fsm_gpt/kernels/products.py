@@ -2,7 +2,8 @@
 
 Rows of windows are seen as (V, R, V): oldest token a, rest of the window r, next token t. The
 successor of [a, r, t] is r V + t. Sums are in float64, whatever the rows are, and each row is
-divided by its sum on the way.
+divided by its sum on the way: for two or three tokens adding it up again costs less than reading
+it.
 
 The speed is that of memory, and three things decide it. Results are made by numpy, which asks
 for large pages, where numba would take a page fault every 4 KiB. For two or three tokens the loops
@@ -37,12 +38,16 @@ _SUMS = {"reassoc", "contract", "nsz"}
 
 
 def push_window(x: Floats, rows: Probabilities, scale: Floats | None = None) -> Floats:
-    """X P, of shape (N,); ``scale`` holds what each row is divided by."""
+    """X P, of shape (N,).
+
+    Rows of two or three tokens are divided by their sum, which is added up on the way, and
+    others by what ``scale`` holds for each.
+    """
     return _in_parts(_push, x, rows, scale)
 
 
 def expect_window(f: Floats, rows: Probabilities, scale: Floats | None = None) -> Floats:
-    """P f, of shape (N,); ``scale`` holds what each row is divided by."""
+    """P f, of shape (N,); rows are divided as in :func:`push_window`."""
     return _in_parts(_expect, f, rows, scale)
 
 
@@ -101,25 +106,25 @@ def _in_parts(
 
 
 @njit(inline="always", error_model="numpy")
+def _sum_of(p: Probabilities, s: Place, V: Place) -> float:
+    """The sum of a row, in float64."""
+    total = 0.0
+    for t in range(V):
+        total += p[s * V + t]
+    return total
+
+
+@njit(inline="always", error_model="numpy")
 def _push_few(
-    x: Floats,
-    scale: Floats,
-    p: Probabilities,
-    into: Floats,
-    first: Place,
-    last: Place,
-    R: Place,
-    V: Place,
+    x: Floats, p: Probabilities, into: Floats, first: Place, last: Place, R: Place, V: Place
 ) -> None:
     """For a V that is a constant of the program."""
-    divided = len(scale) > 0
     for r in range(first, last):
         for t in range(V):
             total = 0.0
             for a in range(V):
                 s = a * R + r
-                weight = x[s] / scale[s] if divided else x[s]
-                total += weight * p[s * V + t]
+                total += x[s] / _sum_of(p, s, V) * p[s * V + t]
             into[r * V + t] = total
 
 
@@ -131,10 +136,10 @@ def _push(
     R = np.uint64(len(x)) // V
     p = rows.ravel()
     if V == np.uint64(2):
-        _push_few(x, scale, p, into, first, last, R, np.uint64(2))
+        _push_few(x, p, into, first, last, R, np.uint64(2))
         return
     if V == np.uint64(3):
-        _push_few(x, scale, p, into, first, last, R, np.uint64(3))
+        _push_few(x, p, into, first, last, R, np.uint64(3))
         return
     divided = len(scale) > 0
     strip = max(np.uint64(1), np.uint64(2048) // V)
@@ -154,24 +159,16 @@ def _push(
 
 @njit(inline="always", error_model="numpy")
 def _expect_few(
-    f: Floats,
-    scale: Floats,
-    p: Probabilities,
-    into: Floats,
-    first: Place,
-    last: Place,
-    R: Place,
-    V: Place,
+    f: Floats, p: Probabilities, into: Floats, first: Place, last: Place, R: Place, V: Place
 ) -> None:
-    """For any V, best where it is a constant of the program."""
-    divided = len(scale) > 0
+    """For a V that is a constant of the program."""
     for a in range(V):
         for r in range(first, last):
             s = a * R + r
             total = 0.0
             for t in range(V):
                 total += p[s * V + t] * f[r * V + t]
-            into[s] = total / scale[s] if divided else total
+            into[s] = total / _sum_of(p, s, V)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUMS)
@@ -181,15 +178,23 @@ def _expect(
     V = np.uint64(rows.shape[1])
     R = np.uint64(len(f)) // V
     p = rows.ravel()
+    divided = len(scale) > 0
     strip = max(np.uint64(1), np.uint64(8192) // V)
     for begin in range(first, last, strip):
         end = min(begin + strip, last)
         if V == np.uint64(2):
-            _expect_few(f, scale, p, into, begin, end, R, np.uint64(2))
-        elif V == np.uint64(3):
-            _expect_few(f, scale, p, into, begin, end, R, np.uint64(3))
-        else:
-            _expect_few(f, scale, p, into, begin, end, R, V)
+            _expect_few(f, p, into, begin, end, R, np.uint64(2))
+            continue
+        if V == np.uint64(3):
+            _expect_few(f, p, into, begin, end, R, np.uint64(3))
+            continue
+        for a in range(V):
+            for r in range(begin, end):
+                s = a * R + r
+                total = 0.0
+                for t in range(V):
+                    total += p[s * V + t] * f[r * V + t]
+                into[s] = total / scale[s] if divided else total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
