@@ -3,26 +3,31 @@
 A model is any callable ``(B, l) ids -> logits``; nothing here knows how it works, and
 PyTorch is never imported, only used where a model has already loaded it. Logits become
 float64 before the softmax, so that rows sum to one within 1e-15.
+
+Asked in batches, a model reads each context from its first token. A model that can do
+better says so by a method ``prefix_tree``, see :class:`SharesPrefixes`.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from functools import partial
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from fsm_gpt.as_found import as_found, device_of, is_module, loaded_torch
 from fsm_gpt.errors import FsmGptError, InvalidArgument, InvalidChain
-from fsm_gpt.space import Vocabulary
+from fsm_gpt.space import ContextSpace, Vocabulary
 from fsm_gpt.threads import threads_for
 
-__all__ = ["Model", "Rows", "asking"]
+__all__ = ["Model", "Rows", "SharesPrefixes", "asking", "every_row"]
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Walk: TypeAlias = Generator[tuple[int, int, Any], None, None]
 
 
 class Model(Protocol):
@@ -37,6 +42,25 @@ class Model(Protocol):
         ...
 
 
+class SharesPrefixes(Model, Protocol):
+    """A model that computes what contexts have in common only once.
+
+    It is asked for all contexts in this way where its own ``vocabulary`` has as many
+    tokens as the chain. The method belongs to its class: one that is passed on from
+    inside a wrapper is not used, because the wrapper may compute something else.
+    """
+
+    def prefix_tree(self, length: int, *, shorter: bool = False) -> Walk | None:
+        """Every context of ``length`` tokens, or None where it would rather be asked in batches.
+
+        Yields (l, first, logits): logits of shape (n, V), an array or a tensor, of the
+        contexts of l tokens whose base-V numbers are ``first`` to ``first`` + n - 1,
+        oldest token most significant. Those of one l come in order. With ``shorter``
+        also the contexts of fewer tokens, from 1.
+        """
+        ...
+
+
 class Rows(NamedTuple):
     """Next-token probabilities, and how many of them are zero, by which cause."""
 
@@ -47,8 +71,81 @@ class Rows(NamedTuple):
     underflowed: int
 
 
+def every_row(
+    model: Model, space: ContextSpace, *, batch: int | None = None
+) -> Generator[tuple[int, Rows], None, None]:
+    """The rows of all states: the first state of each block, and its rows.
+
+    By the model's prefix tree where it has one, in batches where it has none or where
+    the number of contexts in a batch is given. To be used inside :func:`as_found`.
+
+    >>> after = np.log([[0.5, 0.5], [0.25, 0.75]])
+    >>> space = ContextSpace(Vocabulary.of("ab"), 1)
+    >>> list(every_row(lambda ids: after[ids[:, -1]], space))[0][1].probabilities
+    array([[0.5 , 0.5 ],
+           [0.25, 0.75]])
+    """
+    tree = _tree(model, space) if batch is None else None
+    if tree is not None:
+        yield from _walked(tree, space)
+        return
+    V, L = len(space.vocabulary), space.length
+    with _asked(model, space.vocabulary) as rows_of:
+        for first, ids in _batches(space, batch or max(1, min(4096, 2**23 // (L * V)))):
+            yield first, rows_of(ids)
+
+
+def _tree(model: Model, space: ContextSpace) -> Walk | None:
+    """The model's own walk of all contexts, if it has one."""
+    offers = getattr(type(model), "prefix_tree", None)
+    named = getattr(model, "vocabulary", None)
+    if offers is None or named is None or len(Vocabulary.of(named)) != len(space.vocabulary):
+        return None
+    shorter = space.shortest < space.length
+    walk: Walk | None = offers(model, space.length, shorter=shorter)
+    return walk
+
+
+def _walked(walk: Walk, space: ContextSpace) -> Generator[tuple[int, Rows], None, None]:
+    with closing(walk):
+        while (block := _next(walk)) is not None:
+            length, number, answer = block
+            first = space.offset(length) + number
+            logits = _last_position(answer, (len(answer), length), len(space.vocabulary))
+            yield first, _rows(logits, space.vocabulary, partial(_label, space, first))
+
+
+def _label(space: ContextSpace, first: int, row: int) -> str:
+    return space.label(first + row)
+
+
+def _next(walk: Walk) -> tuple[int, int, Any] | None:
+    try:
+        return next(walk, None)
+    except FsmGptError:
+        raise
+    except Exception as problem:
+        raise InvalidArgument(
+            f"extract: the model failed while it walked the tree of its contexts "
+            f"({type(problem).__name__}: {problem}). Give batch=1024, say, to have it asked in "
+            f"batches instead."
+        ) from problem
+
+
+def _batches(space: ContextSpace, batch: int) -> Iterator[tuple[int, Ids]]:
+    """The first state and the token ids (B, l) of each batch; all of one length."""
+    V = len(space.vocabulary)
+    for length in range(space.shortest, space.length + 1):
+        place = V ** np.arange(length - 1, -1, -1, dtype=np.int64)  # of each token, oldest first
+        for first in range(0, V**length, batch):
+            values = np.arange(first, min(first + batch, V**length), dtype=np.int64)
+            yield space.offset(length) + first, values[:, None] // place % V
+
+
 @contextmanager
-def asking(model: Model, vocabulary: Vocabulary) -> Iterator[Callable[[Ids], Rows]]:
+def asking(
+    model: Model, vocabulary: Vocabulary, *, device: str | None = None
+) -> Iterator[Callable[[Ids], Rows]]:
     """A function from contexts of one length, shape (B, l), to their rows, shape (B, V).
 
     A torch module gets its ids as a tensor on its own device, without gradients and
@@ -69,6 +166,12 @@ def asking(model: Model, vocabulary: Vocabulary) -> Iterator[Callable[[Ids], Row
     ...     rows_of(np.array([[0, 1]])).probabilities
     array([[0.25, 0.75]])
     """
+    with as_found(model, device=device), _asked(model, vocabulary) as rows_of:
+        yield rows_of
+
+
+@contextmanager
+def _asked(model: Model, vocabulary: Vocabulary) -> Iterator[Callable[[Ids], Rows]]:
     call: Callable[[Ids], Any] | None = None
 
     def rows_of(ids: Ids) -> Rows:
@@ -86,14 +189,19 @@ def asking(model: Model, vocabulary: Vocabulary) -> Iterator[Callable[[Ids], Row
                 f"(B, l)."
             ) from problem
         logits = _last_position(answer, ids.shape, len(vocabulary))
-        _refuse_bad_logits(logits, ids, vocabulary)
-        probabilities = softmax(logits)
-        hidden = logits == -np.inf
-        lost = (probabilities == 0) & ~hidden
-        return Rows(probabilities, int(hidden.sum()), int(lost.sum()))
+        return _rows(logits, vocabulary, lambda row: vocabulary.label(ids[row]))
 
-    with _as_found(model), _without_gradients(), _threads(model):
+    with _threads(model):
         yield rows_of
+
+
+def _rows(logits: Floats, vocabulary: Vocabulary, name: Callable[[int], str]) -> Rows:
+    """The rows of logits (B, V); ``name`` is the context of one of them, for an error."""
+    _refuse_bad_logits(logits, vocabulary, name)
+    probabilities = softmax(logits)
+    hidden = logits == -np.inf
+    lost = (probabilities == 0) & ~hidden
+    return Rows(probabilities, int(hidden.sum()), int(lost.sum()))
 
 
 def softmax(logits: Floats) -> Floats:
@@ -133,12 +241,12 @@ def _last_position(answer: Any, shape: tuple[int, ...], V: int) -> Floats:
     return logits
 
 
-def _refuse_bad_logits(logits: Floats, ids: Ids, vocabulary: Vocabulary) -> None:
+def _refuse_bad_logits(logits: Floats, vocabulary: Vocabulary, name: Callable[[int], str]) -> None:
     bad = np.isnan(logits) | (logits == np.inf)
     if bad.any():
         row, token = (int(i) for i in np.argwhere(bad)[0])
         raise InvalidChain(
-            f"extract: after the context {vocabulary.label(ids[row])} the model gives the token "
+            f"extract: after the context {name(row)} the model gives the token "
             f"{vocabulary.shown[token]!r} the logit {logits[row, token]}, so it has no "
             f"probability. The usual cause is weights that diverged or arithmetic in float16; "
             f"use other weights, or float32."
@@ -147,26 +255,15 @@ def _refuse_bad_logits(logits: Floats, ids: Ids, vocabulary: Vocabulary) -> None
     if nothing.any():
         row = int(np.flatnonzero(nothing)[0])
         raise InvalidChain(
-            f"extract: after the context {vocabulary.label(ids[row])} the model gives every token "
+            f"extract: after the context {name(row)} the model gives every token "
             f"a logit of minus infinity, so nothing can follow. Leave one token unmasked."
         )
 
 
-def loaded_torch() -> Any:
-    """PyTorch if it is loaded, as it is wherever a model of it exists; else None."""
-    return sys.modules.get("torch")
-
-
-def _is_module(model: Model) -> bool:
-    torch = loaded_torch()
-    return torch is not None and isinstance(model, torch.nn.Module)
-
-
 def _caller(model: Model, one: Ids) -> Callable[[Ids], Any]:
     """The model as a function of a numpy array; ``one`` is a context to try it on."""
-    if _is_module(model):
-        weight = next(iter(model.parameters()), None)  # type: ignore[attr-defined]
-        device = "cpu" if weight is None else weight.device
+    if is_module(model):
+        device = device_of(model)
         return lambda ids: model(loaded_torch().as_tensor(ids, device=device))
     try:
         model(one)
@@ -176,29 +273,8 @@ def _caller(model: Model, one: Ids) -> Callable[[Ids], Any]:
     return model
 
 
-def _without_gradients() -> Any:
-    torch = loaded_torch()
-    return nullcontext() if torch is None else torch.no_grad()
-
-
 def _threads(model: Model) -> Any:
-    if not _is_module(model):
+    if not is_module(model):
         return nullcontext()
     weights = model.parameters()  # type: ignore[attr-defined]
     return threads_for(loaded_torch(), sum(weight.numel() for weight in weights))
-
-
-@contextmanager
-def _as_found(model: Model) -> Iterator[None]:
-    """Evaluation mode inside; afterwards each part of the model is in the mode it had."""
-    if not _is_module(model):
-        yield
-        return
-    parts = list(model.modules())  # type: ignore[attr-defined]
-    modes = [part.training for part in parts]
-    try:
-        model.eval()  # type: ignore[attr-defined]
-        yield
-    finally:
-        for part, mode in zip(parts, modes, strict=True):
-            part.training = mode

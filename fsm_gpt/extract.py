@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import math
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 
 import numpy as np
-import numpy.typing as npt
 
 from fsm_gpt import __version__
-from fsm_gpt.asking import Model, asking, loaded_torch
+from fsm_gpt.as_found import as_found, is_module, loaded_torch, refuse_device
+from fsm_gpt.asking import Model, every_row
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Rule
 from fsm_gpt.errors import Interrupted, InvalidArgument, StateSpaceTooLarge
@@ -44,6 +45,7 @@ def extract(
     truncate_to: int | None = None,
     decoding: Rule | Sequence[Rule] | None = None,
     batch: int | None = None,
+    device: str | None = None,
     max_memory_gib: float = 8.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Chain:
@@ -69,7 +71,12 @@ def extract(
         A rule, or rules in the order in which they apply: see
         :meth:`fsm_gpt.Chain.with_decoding`.
     batch
-        Contexts in one call of the model; by default at most 4,096.
+        Contexts in one call of the model. Without it a model that can walk the tree of
+        its contexts does so (:class:`fsm_gpt.asking.SharesPrefixes`; a
+        :class:`fsm_gpt.gpt.model.GPT` whose parts are unchanged can), and any other gets
+        at most 4,096 at once.
+    device
+        Where a torch module is to compute, such as "cuda"; by default where it is.
     max_memory_gib
         More than this is refused before the model is called.
     progress
@@ -88,7 +95,8 @@ def extract(
     InvalidChain
         The model gave an undefined or infinite logit; the message names the context.
     InvalidArgument
-        An option is out of range, or the logits have another shape than expected.
+        An option is out of range, the logits have another shape than expected, or the
+        device is not here.
     Interrupted
         The user stopped it.
 
@@ -106,6 +114,7 @@ def extract(
     ----------
     Zekri et al. (2024), arXiv 2410.02724, section 3.
     """
+    _refuse_device(model, device)
     rules = tuple(decoding) if isinstance(decoding, Sequence) else (decoding,) if decoding else ()
     for rule in rules:
         if not callable(rule):
@@ -113,24 +122,26 @@ def extract(
                 f"extract: decoding has {rule!r}, which is no rule. Give rules such as Greedy() or "
                 f"TopK(2)."
             )
+    if batch is not None and batch < 1:
+        raise InvalidArgument(f"extract: batch is {batch}; give a whole number of 1 or more.")
     named, own_context, length = _own(model, vocabulary, context, truncate_to)
     space = ContextSpace(named, length, shortest=1 if short_contexts else 0)
     _refuse_too_large(space, bool(rules), max_memory_gib)
-    if batch is None:
-        batch = max(1, min(4096, 2**23 // (length * len(named))))
-    if batch < 1:
-        raise InvalidArgument(f"extract: batch is {batch}; give a whole number of 1 or more.")
     rows = np.empty((space.size, len(named)))
-    masked = lost = 0
+    done = masked = lost = 0
     try:
-        with asking(model, named) as rows_of:
-            for first, ids in _batches(space, batch):
-                block = rows_of(ids)
-                rows[first : first + len(ids)] = block.probabilities
+        with (
+            as_found(model, device=device),
+            closing(every_row(model, space, batch=batch)) as blocks,
+        ):
+            for first, block in blocks:
+                size = len(block.probabilities)
+                rows[first : first + size] = block.probabilities
+                done += size
                 masked += block.masked
                 lost += block.underflowed
                 if progress is not None:
-                    progress(first + len(ids), space.size)
+                    progress(done, space.size)
     except KeyboardInterrupt:
         raise Interrupted(
             "extract: stopped by the user before every context had its row, so there is no "
@@ -162,6 +173,17 @@ def extract(
         provenance=_provenance(model, own_context, length),
     )
     return chain.with_decoding(*rules) if rules else chain
+
+
+def _refuse_device(model: Model, device: str | None) -> None:
+    if device is None:
+        return
+    if not is_module(model):
+        raise InvalidArgument(
+            f"extract: device is {device!r}, and the model is no PyTorch module: where it computes "
+            f"is its own affair. Leave device out."
+        )
+    refuse_device(device)
 
 
 def _own(
@@ -227,19 +249,6 @@ def _refuse_too_large(space: ContextSpace, decoded: bool, max_memory_gib: float)
 
 def _power_of_ten(log10: float) -> str:
     return f"about 10**{log10:,.0f}"
-
-
-# ---- the rows ----
-
-
-def _batches(space: ContextSpace, batch: int) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-    """The first state and the token ids (B, l) of each batch; all of one length."""
-    V = len(space.vocabulary)
-    for length in range(space.shortest, space.length + 1):
-        place = V ** np.arange(length - 1, -1, -1, dtype=np.int64)  # of each token, oldest first
-        for first in range(0, V**length, batch):
-            values = np.arange(first, min(first + batch, V**length), dtype=np.int64)
-            yield space.offset(length) + first, values[:, None] // place % V
 
 
 # ---- where the rows come from ----

@@ -26,6 +26,7 @@ SAME_ROOM = {
     "counts": "chain",
     "listing": "chain",
     "asking": "extract",
+    "as_found": "extract",
 }
 
 #: Room -> the rooms it uses. It may use what these use, too.

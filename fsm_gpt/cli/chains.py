@@ -42,6 +42,7 @@ class Reading:
     vocabulary: str | None = None
     short_contexts: bool = False
     truncate_to: int | None = None
+    device: str | None = None
     max_memory: float = 8.0
 
     @property
@@ -62,10 +63,11 @@ def chain_options(command: Callable[..., Any]) -> Callable[..., Any]:
         vocabulary: str | None,
         short_contexts: bool,
         truncate_to: int | None,
+        device: str | None,
         max_memory: float,
         **others: Any,
     ) -> Any:
-        how = Reading(vocabulary, short_contexts, truncate_to, max_memory)
+        how = Reading(vocabulary, short_contexts, truncate_to, device, max_memory)
         return command(how=how, **others)
 
     taking: Callable[..., Any] = packed
@@ -85,6 +87,11 @@ def chain_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 type=int,
                 metavar="K",
                 help="The chain of the model that sees only the last K tokens.",
+            ),
+            click.option(
+                "--device",
+                metavar="NAME",
+                help="Where the model computes: cpu, or cuda where there is one.",
             ),
             click.option(
                 "--max-memory",
@@ -109,8 +116,8 @@ def read_chain(
     if is_chain_file(path) and not checkpoint_only:
         if how.of_checkpoints:
             raise click.UsageError(
-                f"{shown(path)} holds a chain, and --vocabulary, --short-contexts and "
-                f"--truncate-to are for checkpoints. Extract the chain anew with them.",
+                f"{shown(path)} holds a chain, and --vocabulary, --short-contexts, --truncate-to "
+                f"and --device are for checkpoints. Extract the chain anew with them.",
                 click.get_current_context(),
             )
         need = LOADING * os.path.getsize(path) / 2**30
@@ -172,16 +179,20 @@ def _refuse_above(how: Reading, need: float, what: str) -> None:
 
 
 def _extracted(path: str, how: Reading, decoding: Sequence[Rule]) -> Chain:
+    from fsm_gpt.as_found import refuse_device
     from fsm_gpt.extract import extract
     from fsm_gpt.gpt import load_model
 
+    if how.device is not None:
+        refuse_device(how.device)
     model = load_model(path, vocabulary=read_vocabulary_option(how.vocabulary))
     try:
-        with progress("extracting") as tick:
+        with progress("extracting", timed=True) as tick:
             return extract(
                 model,
                 short_contexts=how.short_contexts,
                 truncate_to=how.truncate_to,
+                device=how.device,
                 decoding=tuple(decoding) or None,
                 max_memory_gib=how.max_memory,
                 progress=lambda done, total: tick(done, total, "contexts"),

@@ -45,14 +45,22 @@ def command_line() -> str:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
+def progress(what: str, *, timed: bool = False) -> Iterator[Callable[[int, int, str], None]]:
     """A bar on stderr, or a line now and then where stderr is no terminal.
 
-    Yields a function that takes how many are done, of how many, and what else to say.
+    Yields a function that takes how many are done, of how many, and what else to say; the
+    rate and the time left are said too if it is ``timed``.
     """
+    began = time.monotonic()
+
+    def also(done: int, total: int, more: str) -> str:
+        if not timed:
+            return more
+        return f"{more}, {_pace(done, total, time.monotonic() - began)}"
+
     if not sys.stderr.isatty():
         say(f"{what} ...")
-        yield _now_and_then(what)
+        yield _now_and_then(what, also)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -68,12 +76,38 @@ def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
 
         def report(done: int, total: int, more: str) -> None:
             check()
-            bar.update(task, completed=done, total=total, more=more)
+            bar.update(task, completed=done, total=total, more=also(done, total, more))
 
         yield report
 
 
-def _now_and_then(what: str) -> Callable[[int, int, str], None]:
+def _pace(done: int, total: int, seconds: float) -> str:
+    """How fast it goes and how long it still takes, at the rate so far.
+
+    >>> _pace(65536, 1048576, 1.873)
+    '35,000 a second, 28 s left'
+    """
+    rate = done / max(seconds, 1e-9)
+    rounded = round(rate, 2 - len(f"{rate:.0f}")) if rate >= 10 else rate
+    left = (total - done) / rate if rate else 0.0
+    return f"{rounded:,.0f} a second, {_duration(left)} left"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds in words.
+
+    >>> _duration(28.04), _duration(150), _duration(7300)
+    ('28 s', '2 min 30 s', '2 h 1 min')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _now_and_then(
+    what: str, also: Callable[[int, int, str], str]
+) -> Callable[[int, int, str], None]:
     last = time.monotonic()
 
     def report(done: int, total: int, more: str) -> None:
@@ -81,7 +115,7 @@ def _now_and_then(what: str) -> Callable[[int, int, str], None]:
         check()
         if time.monotonic() - last >= QUIET_SECONDS:
             last = time.monotonic()
-            say(f"{what}: {done:,} of {total:,} {more}".rstrip())
+            say(f"{what}: {done:,} of {total:,} {also(done, total, more)}".rstrip())
 
     return report
 

@@ -21,7 +21,9 @@ their length, V the vocabulary, C the width ``n_embd``, h the number of heads.
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +31,9 @@ from torch.nn import functional as F
 
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.space import Vocabulary
+
+if TYPE_CHECKING:
+    from fsm_gpt.gpt.prefix_tree import ContextLogits
 
 __all__ = ["GPT", "GPTConfig"]
 
@@ -240,6 +245,23 @@ class GPT(nn.Module):
             x = block(x)  # (B, l, C)
         logits: Tensor = self.lm_head(self.ln_f(x))  # (B, l, V)
         return logits
+
+    def prefix_tree(
+        self, length: int, *, shorter: bool = False
+    ) -> Generator[ContextLogits, None, None] | None:
+        """The logits of every context of ``length`` tokens, each prefix computed once.
+
+        With ``shorter`` also those of fewer tokens. None where the forward pass is not the
+        one above any more (a part was exchanged, or is hooked into): then the model is to
+        be asked context by context. See :mod:`fsm_gpt.gpt.prefix_tree`.
+
+        >>> model = GPT(GPTConfig(vocab_size=2, context=3))
+        >>> [tuple(block.logits.shape) for block in model.prefix_tree(3)]
+        [(8, 2)]
+        """
+        from fsm_gpt.gpt.prefix_tree import can_walk, prefix_tree
+
+        return prefix_tree(self, length, shorter=shorter) if can_walk(self) else None
 
 
 def _small_random_weights(module: nn.Module) -> None:

@@ -229,6 +229,12 @@ def test_options_that_do_not_fit_the_checkpoint(
     assert words in refused(code, args[0], str(made / "model"), *args[1:])
 
 
+@pytest.mark.parametrize("verb", ["extract", "analyze", "report"])
+def test_a_device_that_is_not_here(refused, made: Path, verb: str) -> None:
+    assert "no such device" in refused(1, verb, str(made / "model"), "--device", "nonsense")
+    assert list(Path().iterdir()) == []
+
+
 def test_a_chain_where_a_checkpoint_is_needed(refused, made: Path) -> None:
     assert "it holds a chain already" in refused(4, "extract", str(made / "chain"))
 

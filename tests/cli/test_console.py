@@ -99,3 +99,13 @@ def test_other_threads_set_no_handler() -> None:
     thread.start()
     thread.join()
     assert done == [signal.default_int_handler]
+
+
+def test_progress_with_a_pace_says_rate_and_time_left(monkeypatch, capsys):
+    times = iter([0.0, 0.0, 10.0, 10.0, 10.0, 10.0])
+    monkeypatch.setattr(console.time, "monotonic", lambda: next(times))
+    with console.progress("extracting", timed=True) as tick:
+        tick(500, 2000, "contexts")
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "extracting: 500 of 2,000 contexts, 50 a second, 30 s left"
+    )
