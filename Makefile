@@ -7,9 +7,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
 READY_DOCS := .venv/.ready-docs
+READY_BENCH := .venv/.ready-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studies docs test coverage lint types format check clean
+.PHONY: help demo studies bench docs test campaign coverage lint types format check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -20,12 +21,18 @@ demo: $(READY) ## train the article's GPT, analyse its chain, write the report
 studies: $(READY) ## run every study of analysis/ into build/studies
 	$(BIN)/python -m analysis --output build/studies
 
+bench: $(READY_BENCH) ## time the package beside its peers, into docs/data; ARGS=--quick takes a look, into build/bench
+	$(BIN)/python -m analysis.bench $(ARGS)
+
 docs: $(READY_DOCS) ## build the pages of docs/ into build/docs/html; every cell is run
 	$(BIN)/python -m sphinx -E -n -W --keep-going -q -j 2 -b html -d build/docs/doctrees docs build/docs/html
 	@echo "Built: build/docs/html/index.html"
 
 test: $(READY) ## run the tests; ARGS="-k NAME" passes options to pytest
 	$(BIN)/python -m pytest $(ARGS)
+
+campaign: $(READY) ## hold ten thousand proven errors against known answers, in some five minutes
+	$(BIN)/python tests/campaign.py $(ARGS)
 
 coverage: $(READY) ## run the tests and require the share of lines that pyproject.toml states
 	$(BIN)/python -m pytest --cov=fsm_gpt $(ARGS)
@@ -58,6 +65,10 @@ $(READY_DEV): $(READY)
 
 $(READY_DOCS): $(READY)
 	$(PIP) install -c constraints.txt -e ".[docs]"
+	@touch $@
+
+$(READY_BENCH): $(READY)
+	$(PIP) install -c constraints.txt -e ".[bench]"
 	@touch $@
 
 # A .venv that works is kept; a broken or half-made one is made anew.

@@ -23,7 +23,7 @@ from fsm_gpt.cli.inputs import read_text
 from fsm_gpt.cli.program import Program
 from fsm_gpt.files import check_writable
 
-__all__ = ["Run", "main"]
+__all__ = ["One", "Run", "main"]
 
 #: Where studies go if nothing is said.
 FOLDER = "build/studies"
@@ -44,8 +44,8 @@ class Run(Protocol):
         ...
 
 
-class _One(Program):
-    """A program of one command."""
+class One(Program):
+    """A program of one command, whose errors are told as those of ``fsm-gpt`` are."""
 
     def __init__(self, command: click.Command) -> None:
         super().__init__(name="python -m")
@@ -65,6 +65,11 @@ class _One(Program):
         """The command and its arguments."""
         return args[0], self._command, args[1:]
 
+    def run(self, args: Sequence[str] | None = None) -> NoReturn:
+        """Run the command with these arguments, or with those typed, and leave."""
+        typed = list(sys.argv[1:] if args is None else args)
+        self.main(args=[str(self._command.name), *typed], prog_name="python -m")
+
 
 def main(
     name: str, studies: Mapping[str, Run], *, about: str, args: Sequence[str] | None = None
@@ -72,7 +77,7 @@ def main(
     """Run one study, or several, from the command line and leave with the exit code."""
     typed = list(sys.argv[1:] if args is None else args)
     command = _command(name, studies, about, shlex.join(["python", "-m", name, *typed]))
-    _One(command).main(args=[name, *typed], prog_name="python -m")
+    One(command).run(typed)
 
 
 def _command(name: str, studies: Mapping[str, Run], about: str, typed: str) -> click.Command:

@@ -48,7 +48,9 @@ def table(one: Table) -> str:
         any(isinstance(value, int | float) or hasattr(value, "numerator") for value in column)
         for column in (one.column(name) for name in one.columns)
     ]
-    longest = [max(len(one.shown(v, name)) for v in one.column(name)) for name in one.columns]
+    longest = [
+        max((len(one.shown(v, name)) for v in one.column(name)), default=0) for name in one.columns
+    ]
     sides = [
         f' class="{"n" if number else "k" if length < 17 else "t" if length > 24 else ""}"'
         for number, length in zip(numeric, longest, strict=True)
