@@ -62,9 +62,9 @@ MUTANTS = [
         "x[k] = (x[:k] * F[k, :k]).sum()",
     ),
     Mutant(
-        "certificate without the trees' exponent",
-        "most_wrong = growth(eta, n - 1)",
-        "most_wrong = growth(eta, 1)",
+        "certificate with its largest change alone",
+        "return math.fsum(changes) * (1 + 8 * _UNIT)",
+        "return max(changes) * (1 + 8 * _UNIT)",
     ),
     Mutant(
         "certificate loses a subtree",

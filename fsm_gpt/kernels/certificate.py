@@ -22,7 +22,7 @@ from numba import njit
 
 from fsm_gpt.kernels.aggregation import find, strongest_first
 
-__all__ = ["closeness"]
+__all__ = ["log_factor"]
 
 Ids: TypeAlias = npt.NDArray[np.int64]
 Places: TypeAlias = npt.NDArray[np.int32]
@@ -164,10 +164,11 @@ def _busiest(start: Ids, target: Places, flow: Floats) -> int:
 
 
 @njit(cache=True, nogil=True)
-def closeness(start: Ids, target: Places, rate: Floats, x: Floats) -> float:
-    """The largest relative change of a flow that balances all flows, rounded up.
+def log_factor(start: Ids, target: Places, rate: Floats, x: Floats) -> float:
+    """The sum of log((1 + eta) / (1 - eta)) over tree edges, rounded up.
 
-    Infinite where a flow is too small for its rounding error to be known, or where the
+    The changes eta of the flows on a spanning tree balance all flows. Infinite where a flow is
+    too small for its rounding error to be known, where one would have to vanish, or where the
     transitions do not connect the states.
     """
     parts, lost, flow = _imbalances(start, target, rate, x)
@@ -178,14 +179,16 @@ def closeness(start: Ids, target: Places, rate: Floats, x: Floats) -> float:
     parent, order, above = _spanning_tree(start, target, flow, _busiest(start, target, flow))
     if len(parent) == 0:
         return np.inf
-    eta = 0.0
+    total = 0.0
     for k in range(len(x) - 1, 0, -1):  # leaves first: a subtree is complete before its edge
         i = order[k]
         up = parent[i]
         carried = _size(parts[i]) + lost[i] * (1.0 + 1e-6)
-        eta = max(eta, carried / above[i])
+        eta = carried / above[i] * (1.0 + 8.0 * _UNIT)  # the flow below is rounded, too
+        if eta >= 1.0:
+            return np.inf
+        total += np.log1p(eta) - np.log1p(-eta)
         lost[up] += lost[i]
         for part in parts[i]:
             lost[up] += _add(parts[up], part)
-    # The flow in the denominator is rounded too.
-    return eta * (1.0 + 8.0 * _UNIT)
+    return total * (1.0 + (len(x) + 16.0) * _UNIT)

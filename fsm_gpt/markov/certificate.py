@@ -1,19 +1,22 @@
 """A proof of the error of a stationary distribution, entry by entry.
 
-*Theorem* (from the Markov chain tree theorem; O'Cinneide 1993). If each off-diagonal
-probability of an irreducible chain of N states is changed by a factor between 1 - eta
-and 1 + eta, each entry of its stationary distribution changes by a factor of at most
-((1 + eta) / (1 - eta))**(N - 1), whatever the condition of the chain. For the entry of
-state i is proportional to a sum over trees directed to i of products of N - 1 such
-probabilities.
+*Theorem* (from the Markov chain tree theorem; after O'Cinneide 1993). Let some transitions
+between different states of an irreducible chain be changed, at most one for each pair of
+states, each by a factor between 1 - eta(e) and 1 + eta(e). Then each entry of its stationary
+distribution changes by a factor of at most the product of (1 + eta(e)) / (1 - eta(e)) over
+these transitions, whatever the condition of the chain. For the entry of state i is
+proportional to a sum over trees directed to i of products of probabilities, and no tree uses
+a transition twice.
 
 *So* it is enough to show that a computed x > 0 is the exact stationary distribution of
 some chain that close to P. Let F[i, j] = x[i] P[i, j], i != j, be its flows. They need
 not balance; the imbalance of state i is r(i) = inflow - outflow. Choose a spanning tree,
 and let the tree edge above each subtree S carry away R(S) = sum of r over S. With these
 corrections every state balances, so x is stationary for the chain whose flow on that edge
-is F + R(S), or F - R(S) in the other direction: eta = max |R(S)| / F over the tree. The
-maximum spanning tree takes, across every cut that it crosses, the heaviest edge there is.
+is F + R(S), or F - R(S) in the other direction: eta = |R(S)| / F there, and zero on every
+transition outside of the tree. The maximum spanning tree takes, across every cut that it
+crosses, the heaviest edge there is. (O'Cinneide changes all transitions by the largest eta,
+which makes the bound the (N - 1)th power of one factor instead of a product.)
 
 On small chains all sums are exact: floats are integers times a power of two. On large ones
 they are held in four times the working precision by compiled loops
@@ -41,7 +44,7 @@ from fsm_gpt.rows import Numbers
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["EXACT_EDGES", "certify", "growth"]
+__all__ = ["EXACT_EDGES", "certify", "growth", "log_change"]
 
 #: Up to so many transitions sums are exact, in Python's integers; above, compiled.
 EXACT_EDGES = 20_000
@@ -76,9 +79,8 @@ def certify(
     if not (x > 0).all():
         return UNCERTIFIED, "an entry underflows to zero"
     flow_vector = x / sums  # balances the rows as given where x balances the rows divided by sums
-    closeness = _closeness if len(source) <= EXACT_EDGES else _compiled_closeness
-    eta = closeness(source, target, probability, flow_vector)
-    most_wrong = growth(eta, n - 1)
+    log_factor = _log_factor if len(source) <= EXACT_EDGES else _compiled_log_factor
+    most_wrong = growth(log_factor(source, target, probability, flow_vector))
     if not math.isfinite(most_wrong):
         return UNCERTIFIED, "no chain close to this one has exactly this distribution"
     # The total is one up to rounding; x / sums and back costs what rounding did to the sums.
@@ -87,29 +89,35 @@ def certify(
     return (most_wrong + total + most_wrong * total) * (1 + 8 * _UNIT), ""
 
 
-def growth(eta: float, factors: int) -> float:
-    """((1 + eta) / (1 - eta))**factors - 1; infinite where that is beyond floats.
+def growth(log_factor: float) -> float:
+    """The factor less one, rounded up; infinite where that is beyond floats.
 
-    >>> round(growth(0.5, 2), 12), growth(0.9, 1000), growth(1.0, 1)
+    >>> round(growth(math.log(9)), 12), growth(1000.0), growth(math.inf)
     (8.0, inf, inf)
     """
-    if not eta < 1:
-        return math.inf
-    exponent = factors * (math.log1p(eta) - math.log1p(-eta))
-    return math.expm1(exponent) if exponent < 700 else math.inf
+    return math.expm1(log_factor) * (1 + 4 * _UNIT) if log_factor < 700 else math.inf
 
 
-def _compiled_closeness(source: Ids, target: Ids, probability: Numbers, x: Numbers) -> float:
+def log_change(eta: float) -> float:
+    """log((1 + eta) / (1 - eta)); infinite where a change of 1 could stop a transition.
+
+    >>> round(log_change(0.5) / math.log(3), 12), log_change(1.0)
+    (1.0, inf)
+    """
+    return math.log1p(eta) - math.log1p(-eta) if eta < 1 else math.inf
+
+
+def _compiled_log_factor(source: Ids, target: Ids, probability: Numbers, x: Numbers) -> float:
     """The same in compiled loops; transitions are sorted by source."""
-    from fsm_gpt.kernels.certificate import closeness
+    from fsm_gpt.kernels.certificate import log_factor
 
     off = source != target
     start = np.searchsorted(source[off], np.arange(len(x) + 1)).astype(np.int64)
-    return float(closeness(start, target[off].astype(np.int32), probability[off], x))
+    return float(log_factor(start, target[off].astype(np.int32), probability[off], x))
 
 
-def _closeness(source: Ids, target: Ids, probability: Numbers, x: Numbers) -> float:
-    """The eta of the module's text, rounded up; infinite where a flow underflows."""
+def _log_factor(source: Ids, target: Ids, probability: Numbers, x: Numbers) -> float:
+    """The logarithm of the text's product, rounded up; infinite where a flow underflows."""
     from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
     n = len(x)
@@ -127,14 +135,14 @@ def _closeness(source: Ids, target: Ids, probability: Numbers, x: Numbers) -> fl
     for (i, j), amount in flow.items():
         excess[i] -= amount
         excess[j] += amount
-    eta = 0.0
+    changes = []
     for state in order[:0:-1].tolist():  # leaves first: a subtree is complete before its edge
         above = int(parent[state])
         carried = excess[state]
         capacity = max(flow.get((state, above), 0), flow.get((above, state), 0))
-        eta = max(eta, abs(carried) / capacity)
+        changes.append(log_change(abs(carried) / capacity))
         excess[above] += carried
-    return math.nextafter(eta, math.inf)
+    return math.fsum(changes) * (1 + 8 * _UNIT)
 
 
 def _smallest_rank(source: Ids, target: Ids, rank: Numbers, n: int) -> csr_array:

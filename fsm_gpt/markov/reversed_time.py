@@ -15,12 +15,12 @@ balances. If y is stationary for that, y = 1 at the origin, then f = y / x:
 y(j) out(j) = x(j) b(j) + sum_i y(i) x(j) Q[j, i] / x(i), divided by x(j), is the equation.
 
 *Proof.* The certificate of :mod:`fsm_gpt.markov.certificate` shows that x is exactly
-stationary for rates within eta_1 of the forward ones. Reversing those, instead of the rates
-themselves, changes each backward rate by eta_1, and it shows that y is exactly stationary
-for rates within eta_2 of the backward ones. Every f(i), like every ratio of stationary
-probabilities, is a quotient of two sums of products of at most n rates (the tree theorem),
-so three changes of eta_1, eta_1 and eta_2 change it by a factor of at most
-((1 + eta) / (1 - eta))**n each, however large it is.
+stationary for forward rates of which n, on a tree, are changed. Reversing those, instead of
+the rates themselves, changes the backward rates by as much, and it shows that y is exactly
+stationary for backward rates of which n are changed. Every f(i), like every ratio of
+stationary probabilities, is a quotient of two sums of products of at most n rates, none
+twice (the tree theorem), so each of these three changes multiplies it by at most the product
+of (1 + eta) / (1 - eta) over its tree, however large it is.
 
 References
 ----------
@@ -39,8 +39,8 @@ import numpy.typing as npt
 
 from fsm_gpt.errors import NotConverged
 from fsm_gpt.kernels import aggregation as loops
-from fsm_gpt.kernels.certificate import closeness
-from fsm_gpt.markov.certificate import growth
+from fsm_gpt.kernels.certificate import log_factor
+from fsm_gpt.markov.certificate import growth, log_change
 from fsm_gpt.markov.elimination import eliminate
 from fsm_gpt.markov.multilevel import BOTTOM, ClassRates, solve
 from fsm_gpt.result import UNCERTIFIED, Bound
@@ -107,11 +107,14 @@ class _Rates:
             x = solve(rates, enough=enough, guess=guess, sweeps=_SWEEPS).x
         return np.asarray(x[:-1] / x[-1])
 
-    def closeness(self, x: Floats) -> float:
-        """How far rates must change for x, and 1 at the origin, to be exactly stationary."""
+    def log_factor(self, x: Floats) -> float:
+        """How far rates must change for x, and 1 at the origin, to be exactly stationary.
+
+        As the logarithm of the factor by which that can change a ratio of probabilities.
+        """
         if not (np.isfinite(x).all() and (x > 0).all()):
             return math.inf
-        return float(closeness(self.start, self.target, self.rate, np.append(x, 1.0)))
+        return float(log_factor(self.start, self.target, self.rate, np.append(x, 1.0)))
 
 
 def _forward(equations: Equations, c: Floats) -> _Rates:
@@ -150,9 +153,9 @@ def prove(equations: Equations, c: Floats, x: Floats, f: Floats) -> tuple[Bound,
             return UNCERTIFIED, f"products below {_SMALLEST:g} lose digits by underflow"
     if (flows[0] == 0).any() or ((flows[1] == 0) & (equations.b != 0)).any():
         return UNCERTIFIED, "a flow underflows to zero"
-    forward = _forward(equations, c).closeness(x)
-    backward = _backward(equations, c, x, np.ones(n)).closeness(f)
-    bound = growth(2 * forward + backward + 3 * rounding + 4 * forward * backward, n + 1)
+    forward = _forward(equations, c).log_factor(x)
+    backward = _backward(equations, c, x, np.ones(n)).log_factor(f)
+    bound = growth(2 * forward + backward + 3 * (n + 1) * log_change(rounding))
     if not bound < 1:
         return UNCERTIFIED, "no equations close to these are solved exactly by what was found"
     return bound * (1 + 1e-9), ""
@@ -178,11 +181,11 @@ def solve_backward(
         One of the two stationary distributions does not settle.
     """
     n = equations.n
-    most = accuracy / (16.0 * (n + 1))
+    most = accuracy / 8.0
     if c is None or x is None:
         c = np.full(n, 1.0 / n)
         forward = _forward(equations, c)
-        x = forward.stationary(lambda v: forward.closeness(v[:-1] / v[-1]) <= most)
+        x = forward.stationary(lambda v: forward.log_factor(v[:-1] / v[-1]) <= most)
     backward = _backward(equations, c, x, x)
     if not (np.isfinite(backward.rate).all() and (backward.rate > 0).all()):
         raise NotConverged(
@@ -195,7 +198,7 @@ def solve_backward(
     known = x
 
     def enough(y: Floats) -> bool:
-        return plain.closeness(y[:-1] / y[-1] / known * scale) <= most
+        return plain.log_factor(y[:-1] / y[-1] / known * scale) <= most
 
     # Where all f are alike, y is x, and as much flows out of the origin as into it.
     guess = np.append(x, c.sum())

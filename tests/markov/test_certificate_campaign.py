@@ -37,14 +37,14 @@ def test_no_bound_of_a_hitting_time_is_broken():
 # ---- the campaign notices ----
 
 
-@pytest.mark.parametrize("name", ["_closeness", "_compiled_closeness"])
+@pytest.mark.parametrize("name", ["_log_factor", "_compiled_log_factor"])
 def test_a_certificate_that_proves_too_much_is_seen(name, monkeypatch):
-    """Half the true eta; what is right up to rounding has room for that, what is wrong has not."""
+    """Half the true sum; what is right up to rounding has room for that, what is wrong has not."""
     honest = getattr(certificate, name)
     monkeypatch.setattr(certificate, name, lambda *args: honest(*args) / 2)
     outcome = campaign.certificates(60, seed=1)
     seen = {what for (what, how) in outcome.counts if how == "broken"}
-    sums = "exact" if name == "_closeness" else "compiled"
+    sums = "exact" if name == "_log_factor" else "compiled"
     assert f"one entry scaled, {sums} sums" in seen
     assert {what.partition(", ")[2] for what in seen if "sums" in what} == {f"{sums} sums"}
     assert f"--seed {outcome.seed} --only" in str(outcome)

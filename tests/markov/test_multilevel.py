@@ -148,7 +148,7 @@ def test_unknown_method():
 
 @pytest.mark.parametrize("name", HARD)
 @pytest.mark.parametrize("spoil", [0.0, 1e-12, 1e-3])
-def test_compiled_closeness_is_no_smaller_than_the_exact_one_allows(name, spoil):
+def test_the_compiled_certificate_is_no_smaller_than_the_exact_one_allows(name, spoil):
     """Both use a near-maximum spanning tree; they may differ by the choice of the tree only."""
     rows = hard_rows(name, 2, 9)
     chain = Chain(rows)
@@ -156,7 +156,7 @@ def test_compiled_closeness_is_no_smaller_than_the_exact_one_allows(name, spoil)
     x = x * np.exp(spoil * np.random.default_rng(0).standard_normal(len(x)))
     edges = chain.raw_edges()
     args = (edges.source, edges.target, edges.probability, x)
-    slow, fast = exact._closeness(*args), exact._compiled_closeness(*args)
+    slow, fast = exact._log_factor(*args), exact._compiled_log_factor(*args)
     assert slow / 4 <= fast <= 4 * slow
 
 
@@ -176,14 +176,14 @@ def test_compiled_sums_are_exact():
         assert compiled._size(part) >= abs(float(value))
 
 
-def test_compiled_closeness_refuses_what_it_cannot_know():
+def test_the_compiled_certificate_refuses_what_it_cannot_know():
     start = np.array([0, 1, 2])
     target = np.array([1, 0], dtype=np.int32)
     assert (
-        compiled.closeness(start, target, np.array([1.0, 1e-295]), np.array([0.5, 0.5])) == np.inf
+        compiled.log_factor(start, target, np.array([1.0, 1e-295]), np.array([0.5, 0.5])) == np.inf
     )
     alone = np.array([1, 1, 1], dtype=np.int32)[:0]
-    assert compiled.closeness(np.zeros(3, int), alone, np.zeros(0), np.ones(2)) == np.inf
+    assert compiled.log_factor(np.zeros(3, int), alone, np.zeros(0), np.ones(2)) == np.inf
 
 
 # ---- the loops ----
