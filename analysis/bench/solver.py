@@ -1,7 +1,7 @@
 """The solver of fsm_gpt without its proof, for window chains of a single class.
 
-Peers prove nothing; where ours is timed beside them on equal terms, the cycles end when no
-entry changes by more than 1e-12 of itself, and that is the answer.
+Peers prove nothing; where ours is timed beside them on equal terms, products and cycles end
+when no entry changes by more than 1e-12 of itself, and that is the answer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def entropy_without_proof(chain: Chain) -> float:
     1.0
     """
     assert len(communicating_classes(chain).closed) == 1
-    found = solve(_rates(chain), enough=lambda x: True)
+    found = solve(_rates(chain), enough=lambda x: True, push=chain.push)
     return mean_entropy(Rows.of_chain(chain), found.x).bits
 
 

@@ -161,7 +161,8 @@ def watch_long_run(chain: Chain, note: Callable[[str], None]) -> None:
     from fsm_gpt.markov.stationary import stationary_distribution
 
     def progress(cycles: int, change: float) -> None:
-        note(f"stationary distribution, cycle {cycles}, last change {change:.0e}")
+        after = f"cycle {cycles}" if cycles else "power iteration"
+        note(f"stationary distribution, {after}, last change {change:.0e}")
 
     if chain.n_states > ELIMINATION_LIMIT and chain.kind == "float":
         with suppress(FsmGptError):

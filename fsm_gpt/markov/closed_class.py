@@ -91,7 +91,7 @@ def solve_class(
     if method == "elimination" or (method == "auto" and len(states) <= ELIMINATION_LIMIT):
         x = _by_elimination(chain, states)
         return Solved(states, x, "GTH elimination", *transitions.certify(x))
-    return _by_cycles(chain, states, transitions, accuracy, progress)
+    return _by_cycles(chain, states, transitions, accuracy, progress, first=method == "auto")
 
 
 def _by_elimination(chain: Chain, states: Ids) -> Numbers:
@@ -118,8 +118,13 @@ def _by_cycles(
     transitions: _Transitions,
     accuracy: float,
     progress: Progress | None,
+    *,
+    first: bool,
 ) -> Solved:
-    """Multilevel cycles until the certificate proves what was asked, or nothing changes."""
+    """Multilevel cycles until the certificate proves what was asked, or nothing changes.
+
+    ``first`` says whether products alone are tried before.
+    """
     from fsm_gpt.markov.multilevel import ClassRates, solve
 
     off = transitions.source != transitions.target
@@ -137,13 +142,15 @@ def _by_cycles(
         bound = proofs[-1][0]
         return bound != UNCERTIFIED and float(bound) <= accuracy
 
-    found = solve(rates, enough=enough, progress=progress)
-    bound, refused = proofs[-1]
-    method = (
-        f"multilevel aggregation, {found.count} cycles on {len(found.levels)} levels, last change "
-        f"{found.changes[-1]:.0e}"
-    )
-    return Solved(states, found.x, method, bound, refused)
+    def push(x: Numbers) -> Numbers:
+        if len(states) == chain.n_states:
+            return chain.push(x)
+        everywhere = np.zeros(chain.n_states)
+        everywhere[states] = x
+        return np.asarray(chain.push(everywhere)[states])
+
+    found = solve(rates, enough=enough, push=push if first else None, progress=progress)
+    return Solved(states, found.x, str(found), *proofs[-1])
 
 
 def _whole_window(chain: Chain, states: Ids) -> Numbers | None:

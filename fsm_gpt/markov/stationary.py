@@ -185,13 +185,15 @@ def stationary_distribution(
     exact
         Take the binary values of float rows and answer in rationals.
     method
-        "elimination" (up to a few thousand states), "multilevel" (millions), or the one
-        that suits the size of each class.
+        "elimination" (up to a few thousand states), "multilevel" (millions), or "auto": the
+        one that suits the size of each class, and for a large one products x P alone where
+        they are proven to be enough.
     accuracy
         The relative error of every entry that large classes should be proven to; cycles go
         on until it is, or until nothing more can be gained.
     progress
-        Called with the number of cycles and the largest relative change of an entry.
+        Called with the number of cycles, 0 after products alone, and the largest relative
+        change of an entry.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from fsm_gpt.decoding import Greedy, TopK
 from fsm_gpt.errors import InvalidArgument, NotConverged
 from fsm_gpt.kernels import aggregation as loops, certificate as compiled
 from fsm_gpt.markov import certificate as exact, entropy_rate, stationary_distribution
-from fsm_gpt.markov.multilevel import ClassRates, solve
+from fsm_gpt.markov.multilevel import ClassRates, _by_products, solve
 from tests.families import HARD, hard_rows
 
 
@@ -31,9 +31,62 @@ def test_every_entry_is_that_of_elimination(name):
 
 @pytest.mark.parametrize("name", HARD)
 def test_proven_at_4096_states(name):
-    found = stationary_distribution(Chain(hard_rows(name, 2, 12)))
+    found = stationary_distribution(Chain(hard_rows(name, 2, 12)), method="multilevel")
     assert found.error_bound < 1e-8
     assert "cycles" in found.method
+
+
+# ---- products before the first cycle ----
+
+
+def test_products_are_enough_where_a_chain_forgets_fast():
+    """Held against elimination; each of some hundred products costs a hundredth of a cycle."""
+    chain = Chain(hard_rows("random", 2, 11))
+    found = stationary_distribution(chain)
+    assert found.method.startswith("power iteration")
+    assert found.error_bound <= 1e-8
+    truth = stationary_distribution(chain, method="elimination")
+    assert worst(found.pi, truth.pi) <= found.error_bound + truth.error_bound
+
+
+def test_products_that_look_settled_and_are_not_are_followed_by_cycles():
+    """Two copies of a chain, with 1e-13 there and 3e-13 back: a state has three times its copy."""
+    rows, n = hard_rows("random", 2, 10), 2**10
+    source = np.arange(2 * n).repeat(2)
+    token = np.tile([0, 1], 2 * n)
+    target = source // n * n + source * 2 % n + token
+    crossing = np.array([0, n])
+    chain = Chain.from_edges(
+        np.append(source, crossing),
+        np.append(token, [2, 2]),
+        np.append(target, crossing[::-1]),
+        np.append(np.tile(rows, (2, 1)).ravel(), [1e-13, 3e-13]),
+        normalize=True,
+    )
+    x, _, change = _by_products(chain.push, np.full(2 * n, 0.5 / n))
+    truth = stationary_distribution(chain, method="elimination").pi
+    assert change < 1e-12
+    assert truth[:n].sum() == pytest.approx(0.75, rel=1e-9)
+    assert x[:n].sum() == pytest.approx(0.5, rel=1e-9)
+    found = stationary_distribution(chain)
+    assert "cycles" in found.method
+    assert worst(found.pi, truth) < 1e-11
+
+
+@pytest.mark.parametrize("name", ["sharp", "sticky", "rotate 1e-6"])
+def test_hopeless_products_are_given_up_early(name):
+    chain = Chain(hard_rows(name, 2, 12))
+    _, products, _ = _by_products(chain.push, np.full(2**12, 2.0**-12))
+    assert products <= 48
+
+
+def test_products_of_one_class_of_several_stay_in_it():
+    chain = Chain(hard_rows("random", 4, 6)).with_decoding(TopK(2))
+    found = stationary_distribution(chain)
+    assert "power iteration" in found.method
+    truth = stationary_distribution(chain, method="elimination")
+    for (_, x), (_, y) in zip(found.classes, truth.classes, strict=True):
+        assert worst(x, y) <= found.error_bound + truth.error_bound
 
 
 @pytest.mark.parametrize(("V", "L"), [(4, 6), (27, 3)])
@@ -128,6 +181,9 @@ def test_progress_is_told_each_cycle():
     )
     assert [count for count, _ in seen] == list(range(1, len(seen) + 1))
     assert seen[-1][1] < 1e-9
+    seen.clear()
+    stationary_distribution(chain, progress=lambda count, change: seen.append((count, change)))
+    assert [count for count, _ in seen] == [0]
 
 
 def test_what_has_not_settled_is_no_answer():
