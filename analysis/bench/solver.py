@@ -11,7 +11,8 @@ import numpy as np
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotConverged
 from fsm_gpt.markov import communicating_classes
-from fsm_gpt.markov.multilevel import ClassRates, solve
+from fsm_gpt.markov.class_rates import ClassRates
+from fsm_gpt.markov.multilevel import solve
 from fsm_gpt.markov.row_entropy import Rows, mean_entropy
 
 __all__ = ["entropy_without_proof", "residual_within"]
@@ -20,14 +21,12 @@ __all__ = ["entropy_without_proof", "residual_within"]
 def _rates(chain: Chain) -> ClassRates:
     """The transitions between different states, rows divided by their sums."""
     edges = chain.edges()
-    off = edges.source != edges.target
-    rows = np.asarray(chain.next_token, dtype=np.float64)
-    return ClassRates(
-        np.searchsorted(edges.source[off], np.arange(chain.n_states + 1)).astype(np.int64),
-        edges.target[off].astype(np.int32),
-        edges.probability[off],
-        window=rows / rows.sum(axis=1, keepdims=True),
-    )
+    return ClassRates.of(edges.source, edges.target, edges.probability, chain.n_states)
+
+
+def _window(chain: Chain) -> tuple[np.ndarray, np.ndarray]:
+    """The rows, and their sums."""
+    return chain.next_token, chain.next_token.sum(axis=1, dtype=np.float64)
 
 
 def entropy_without_proof(chain: Chain) -> float:
@@ -37,7 +36,7 @@ def entropy_without_proof(chain: Chain) -> float:
     1.0
     """
     assert len(communicating_classes(chain).closed) == 1
-    found = solve(_rates(chain), enough=lambda x: True, push=chain.push)
+    found = solve(_rates(chain), enough=lambda x: True, push=chain.push, window=_window(chain))
     return mean_entropy(Rows.of_chain(chain), found.x).bits
 
 
@@ -47,7 +46,7 @@ def residual_within(chain: Chain, cycles: int) -> float | None:
     None if the solver gives up.
     """
     try:
-        x = solve(_rates(chain), enough=lambda x: True, most_cycles=cycles).x
+        x = solve(_rates(chain), enough=lambda x: True, window=_window(chain), most_cycles=cycles).x
     except NotConverged:
         return None
     return float(np.abs(chain.push(x) - x).sum())

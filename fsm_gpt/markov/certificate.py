@@ -38,13 +38,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from fsm_gpt.markov.class_rates import ClassRates
 from fsm_gpt.result import UNCERTIFIED, Bound
 from fsm_gpt.rows import Numbers
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["EXACT_EDGES", "certify", "growth", "log_change"]
+__all__ = ["EXACT_EDGES", "certify", "certify_class", "growth", "log_change"]
 
 #: Up to so many transitions sums are exact, in Python's integers; above, compiled.
 EXACT_EDGES = 20_000
@@ -73,19 +74,24 @@ def certify(
     -------
     A proven bound and "", or "uncertified" and the reason.
     """
+    rates = ClassRates.of(source, target, probability, len(x))
+    return certify_class(rates, sums, int(np.bincount(source).max()), x)
+
+
+def certify_class(rates: ClassRates, sums: Numbers, longest: int, x: Numbers) -> tuple[Bound, str]:
+    """The same, of transitions already in order; the longest row has so many of them."""
     n = len(x)
     if n == 1:
         return 0.0, ""
     if not (x > 0).all():
         return UNCERTIFIED, "an entry underflows to zero"
     flow_vector = x / sums  # balances the rows as given where x balances the rows divided by sums
-    log_factor = _log_factor if len(source) <= EXACT_EDGES else _compiled_log_factor
-    most_wrong = growth(log_factor(source, target, probability, flow_vector))
+    log_factor = _log_factor if len(rates.rate) <= EXACT_EDGES else _compiled_log_factor
+    most_wrong = growth(log_factor(rates, flow_vector))
     if not math.isfinite(most_wrong):
         return UNCERTIFIED, "no chain close to this one has exactly this distribution"
     # The total is one up to rounding; x / sums and back costs what rounding did to the sums.
-    most = int(np.bincount(source).max())
-    total = abs(math.fsum(x.tolist()) - 1) + 2 * (most + 4) * _UNIT
+    total = abs(math.fsum(x) - 1) + 2 * (longest + 4) * _UNIT
     return (most_wrong + total + most_wrong * total) * (1 + 8 * _UNIT), ""
 
 
@@ -107,30 +113,28 @@ def log_change(eta: float) -> float:
     return math.log1p(eta) - math.log1p(-eta) if eta < 1 else math.inf
 
 
-def _compiled_log_factor(source: Ids, target: Ids, probability: Numbers, x: Numbers) -> float:
-    """The same in compiled loops; transitions are sorted by source."""
+def _compiled_log_factor(rates: ClassRates, x: Numbers) -> float:
+    """The same in compiled loops."""
     from fsm_gpt.kernels.certificate import log_factor
 
-    off = source != target
-    start = np.searchsorted(source[off], np.arange(len(x) + 1)).astype(np.int64)
-    return float(log_factor(start, target[off].astype(np.int32), probability[off], x))
+    return float(log_factor(rates.start, rates.target, rates.rate, x))
 
 
-def _log_factor(source: Ids, target: Ids, probability: Numbers, x: Numbers) -> float:
+def _log_factor(rates: ClassRates, x: Numbers) -> float:
     """The logarithm of the text's product, rounded up; infinite where a flow underflows."""
     from scipy.sparse.csgraph import breadth_first_order, minimum_spanning_tree
 
     n = len(x)
-    off = source != target
-    weight = x[source[off]] * probability[off]
+    source, target = rates.source(), rates.target.astype(np.int64)
+    weight = x[source] * rates.rate
     if not (weight > 0).all():
         return math.inf
     rank = np.empty(len(weight))
     rank[np.argsort(-weight, kind="stable")] = np.arange(1, len(weight) + 1)
-    tree = minimum_spanning_tree(_smallest_rank(source[off], target[off], rank, n))
+    tree = minimum_spanning_tree(_smallest_rank(source, target, rank, n))
     order, parent = breadth_first_order(tree, 0, directed=False)
 
-    flow = _exact_flows(source[off], target[off], probability[off], x)
+    flow = _exact_flows(source, target, rates.rate, x)
     excess: dict[int, int] = defaultdict(int)
     for (i, j), amount in flow.items():
         excess[i] -= amount

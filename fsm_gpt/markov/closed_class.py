@@ -13,7 +13,8 @@ import numpy.typing as npt
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotConverged
 from fsm_gpt.markov.algebra import dense_block, workable
-from fsm_gpt.markov.certificate import certify
+from fsm_gpt.markov.certificate import certify_class
+from fsm_gpt.markov.class_rates import ClassRates
 from fsm_gpt.markov.elimination import eliminate
 from fsm_gpt.result import UNCERTIFIED, Bound
 from fsm_gpt.rows import Numbers
@@ -21,6 +22,7 @@ from fsm_gpt.rows import Numbers
 __all__ = ["ELIMINATION_LIMIT", "Method", "Progress", "Solved", "solve_class"]
 
 Ids = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Method: TypeAlias = Literal["auto", "elimination", "multilevel"]
 Progress: TypeAlias = Callable[[int, float], None]
 
@@ -44,28 +46,32 @@ class Solved:
 class _Transitions:
     """The transitions of a closed class, its states numbered from 0, as given and sorted."""
 
-    source: Ids
-    target: Ids
-    probability: Numbers
-    sums: Numbers
+    rates: ClassRates
+    sums: Floats
+    longest: int
+    """The most transitions of a row, which its sum was added up from."""
 
     @classmethod
     def of(cls, chain: Chain, states: Ids) -> _Transitions:
         edges = chain.raw_edges()
         source, target, probability = edges.source, edges.target, edges.probability
-        if len(states) < chain.n_states:
+        n = len(states)
+        if n < chain.n_states:
             place = np.full(chain.n_states, -1, dtype=np.int64)
-            place[states] = np.arange(len(states))
+            place[states] = np.arange(n)
             inside = place[source] >= 0
             source, target = place[source[inside]], place[target[inside]]
             probability = probability[inside]
         probability = probability.astype(np.float64, copy=False)
-        sums = np.bincount(source, weights=probability, minlength=len(states))
-        return cls(source, target, probability, sums)
+        return cls(
+            ClassRates.of(source, target, probability, n),
+            np.asarray(np.bincount(source, weights=probability, minlength=n), dtype=np.float64),
+            int(np.bincount(source).max()),
+        )
 
     def certify(self, x: Numbers) -> tuple[Bound, str]:
         """A proven bound on the relative error of every entry of x."""
-        return certify(self.source, self.target, self.probability, self.sums, x)
+        return certify_class(self.rates, self.sums, self.longest, x)
 
 
 def solve_class(
@@ -125,16 +131,8 @@ def _by_cycles(
 
     ``first`` says whether products alone are tried before.
     """
-    from fsm_gpt.markov.multilevel import ClassRates, solve
+    from fsm_gpt.markov.multilevel import solve
 
-    off = transitions.source != transitions.target
-    source, target = transitions.source[off], transitions.target[off]
-    rates = ClassRates(
-        np.searchsorted(source, np.arange(len(states) + 1)).astype(np.int64),
-        target.astype(np.int32),
-        transitions.probability[off] / transitions.sums[source],
-        window=_whole_window(chain, states),
-    )
     proofs: list[tuple[Bound, str]] = []
 
     def enough(x: Numbers) -> bool:
@@ -149,14 +147,15 @@ def _by_cycles(
         everywhere[states] = x
         return np.asarray(chain.push(everywhere)[states])
 
-    found = solve(rates, enough=enough, push=push if first else None, progress=progress)
+    found = solve(
+        transitions.rates.divided(transitions.sums),
+        enough=enough,
+        push=push if first else None,
+        window=(chain.next_token, transitions.sums) if _whole_window(chain, states) else None,
+        progress=progress,
+    )
     return Solved(states, found.x, str(found), *proofs[-1])
 
 
-def _whole_window(chain: Chain, states: Ids) -> Numbers | None:
-    """The rows of a window chain, divided by their sums, if all its states are in the class."""
-    if not chain.is_window or len(states) < chain.n_states:
-        return None
-    rows = chain.next_token.astype(np.float64, copy=False)
-    sums = rows.sum(axis=1, keepdims=True)
-    return rows if bool((sums == 1).all()) else np.asarray(rows / sums)
+def _whole_window(chain: Chain, states: Ids) -> bool:
+    return chain.is_window and len(states) == chain.n_states

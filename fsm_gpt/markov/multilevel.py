@@ -46,9 +46,11 @@ import numpy.typing as npt
 
 from fsm_gpt.errors import NotConverged
 from fsm_gpt.kernels import aggregation as loops
+from fsm_gpt.markov.class_rates import ClassRates
 from fsm_gpt.markov.elimination import eliminate
+from fsm_gpt.rows import Numbers
 
-__all__ = ["ClassRates", "Cycles", "solve"]
+__all__ = ["Cycles", "solve"]
 
 Ids = npt.NDArray[np.int64]
 Places = npt.NDArray[np.int32]
@@ -65,17 +67,6 @@ _ROUNDING, _NEARLY = 5e-15, 1e-12
 
 #: Products come in blocks of so many, and so many blocks take no longer than four cycles.
 _BLOCK, _MOST_BLOCKS = 16, 32
-
-
-@dataclass(frozen=True, eq=False)
-class ClassRates:
-    """The transitions between different states of one closed class, by source."""
-
-    start: Ids
-    target: Places
-    rate: Floats
-    #: The rows of a window chain whose states are all in the class, divided by their sums.
-    window: Floats | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +172,7 @@ def solve(
     *,
     enough: Callable[[Floats], bool],
     push: Callable[[Floats], Floats] | None = None,
+    window: tuple[Numbers, Floats] | None = None,
     guess: Floats | None = None,
     sweeps: int = 2,
     most_cycles: int = 200,
@@ -194,6 +186,8 @@ def solve(
         Asked now and then whether a vector is good enough; true ends the cycles.
     push
         x to x P in the class, if products are to be tried first.
+    window
+        The rows of a window chain whose states are all in the class, and their sums.
     guess
         Positive numbers to begin with, shape (n,); by default all states are alike.
     sweeps
@@ -209,7 +203,7 @@ def solve(
     NotConverged
         Entries still change, and the vector is not good enough.
     """
-    n = len(rates.start) - 1
+    n = rates.n
     x = np.full(n, 1.0 / n) if guess is None else guess / guess.sum()
     if push is not None:
         y, products, change = _by_products(push, x)
@@ -222,8 +216,8 @@ def solve(
     ask_at = 1e-12
     for count in range(1, most_cycles + 1):
         before = x.copy()
-        if rates.window is not None:
-            x = _backoff(rates.window, x)
+        if window is not None:
+            x = _backoff(*window, x)
         x = hierarchy.cycle(x, regroup=count in _REGROUP)
         if not (np.isfinite(x).all() and (x > 0).all()):
             raise NotConverged(
@@ -289,8 +283,8 @@ def _work_harder_if_slow(hierarchy: _Hierarchy, changes: list[float]) -> None:
         hierarchy.sweeps = min(2 * hierarchy.sweeps, 16)
 
 
-def _backoff(rows: Floats, x: Floats) -> Floats:
-    """One backoff cycle on the windows with these rows, shape (V**L, V)."""
+def _backoff(rows: Numbers, sums: Floats, x: Floats) -> Floats:
+    """One backoff cycle on the windows with these rows, shape (V**L, V), divided by their sums."""
     N, V = rows.shape
     if N == 1:  # no context is left, as below one token of more than BOTTOM
         return np.ones(1)
@@ -298,11 +292,11 @@ def _backoff(rows: Floats, x: Floats) -> Floats:
         matrix = np.zeros((N, N))
         states = np.arange(N)
         for token in range(V):
-            matrix[states, states % (N // V) * V + token] = rows[:, token]
+            matrix[states, states % (N // V) * V + token] = rows[:, token] / sums
         found = eliminate(matrix).left_null_vector()
         return np.asarray(found / found.sum())
-    by_oldest = x.reshape(V, N // V)
+    by_oldest = (x / sums).reshape(V, N // V)
     shorter = np.einsum("ar,arv->rv", by_oldest, rows.reshape(V, N // V, V))
-    shorter /= shorter.sum(axis=1, keepdims=True)
-    solved = _backoff(shorter, by_oldest.sum(axis=0))
-    return np.asarray((solved[:, None] * shorter).ravel())
+    out = shorter.sum(axis=1)
+    solved = _backoff(shorter, out, x.reshape(V, N // V).sum(axis=0))
+    return np.asarray((shorter * (solved / out)[:, None]).ravel())
