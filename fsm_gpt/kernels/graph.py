@@ -21,6 +21,9 @@ Ids: TypeAlias = npt.NDArray[np.int64]
 Places: TypeAlias = npt.NDArray[np.int32]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 
+#: Marks of a search there and back.
+_THERE, _BOTH_WAYS = 1, 2
+
 
 @njit(cache=True, nogil=True, inline="always")
 def _degree(implicit: bool, allowed: Mask, start: Ids, v: int) -> int:
@@ -28,12 +31,22 @@ def _degree(implicit: bool, allowed: Mask, start: Ids, v: int) -> int:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _neighbour(implicit: bool, allowed: Mask, start: Ids, target: Places, v: int, k: int) -> int:
+def _rests(allowed: Mask) -> int:
+    """R, the number of windows without their oldest token."""
+    return allowed.shape[0] // max(allowed.shape[1], 1)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _neighbour(
+    implicit: bool, allowed: Mask, start: Ids, target: Places, R: int, v: int, k: int
+) -> int:
     """The k-th successor of v, or -1 where the token cannot follow."""
     if not implicit:
         return target[start[v] + k]
-    N, V = allowed.shape
-    return (v % (N // V)) * V + k if allowed[v, k] else -1
+    if not allowed[v, k]:
+        return -1
+    rest = v & (R - 1) if R & (R - 1) == 0 else v % R  # a division takes longer than all else
+    return rest * allowed.shape[1] + k
 
 
 @njit(cache=True, nogil=True)
@@ -43,16 +56,25 @@ def strong_components(
     """The number of each state's strongly connected component, and how many there are.
 
     Tarjan's algorithm in the form of Pearce (2016), Information Processing Letters 116,
-    47-52, with one stack that grows from both ends: 13 bytes a state. Components are
-    numbered in the order of their lowest state.
+    47-52, with one stack that grows from both ends: 13 bytes a state. Among windows one
+    component, mostly the largest, is found before and in a fraction of the time by two
+    searches in breadth, there and back (Fleischer, Hendrickson & Pinar 2000, IPDPS 2000
+    Workshops, LNCS 1800, 505-511). Components are numbered in the order of their lowest state.
     """
     N = allowed.shape[0] if implicit else len(start) - 1
+    R = _rests(allowed)
     rindex = np.zeros(N, np.int32)
     stack = np.empty(N, np.int32)  # the path from the left, finished states from the right
-    at = np.zeros(N, np.int32)
-    is_root = np.ones(N, np.bool_)
     path, done = 0, N
     index, component = 1, N - 1
+    if implicit:
+        mark = _component_of(allowed, _led_to(allowed, 0), stack)
+        for v in range(N):
+            if mark[v] == _BOTH_WAYS:
+                rindex[v] = component
+        component -= 1
+    at = np.zeros(N, np.int32)
+    is_root = np.ones(N, np.bool_)
     for first in range(N):
         if rindex[first]:
             continue
@@ -62,7 +84,7 @@ def strong_components(
         while path:
             v = stack[path - 1]
             if at[v] < _degree(implicit, allowed, start, v):
-                w = _neighbour(implicit, allowed, start, target, v, at[v])
+                w = _neighbour(implicit, allowed, start, target, R, v, at[v])
                 if w < 0:
                     at[v] += 1
                 elif rindex[w] == 0:
@@ -92,6 +114,52 @@ def strong_components(
 
 
 @njit(cache=True, nogil=True)
+def _led_to(allowed: Mask, v: int) -> int:
+    """Where some hundred tokens lead to: mostly a state of a closed class."""
+    V, R = allowed.shape[1], _rests(allowed)
+    for step in range(128):
+        for k in range(V):
+            token = (step + k) % V  # in turn, so that it does not stop at the first loop
+            if allowed[v, token]:
+                v = v % R * V + token
+                break
+    return v
+
+
+@njit(cache=True, nogil=True)
+def _component_of(allowed: Mask, pivot: int, queue: Places) -> npt.NDArray[np.uint8]:
+    """Marks the states that the pivot leads to, and those of them that lead to it."""
+    N, V = allowed.shape
+    R = _rests(allowed)
+    binary = R & (R - 1) == 0
+    mark = np.zeros(N, np.uint8)
+    mark[pivot], queue[0] = _THERE, pivot
+    head, tail = 0, 1
+    while head < tail:
+        v = queue[head]
+        head += 1
+        first = (v & (R - 1) if binary else v % R) * V
+        for k in range(V):
+            if allowed[v, k] and mark[first + k] == 0:
+                mark[first + k] = _THERE
+                queue[tail] = first + k
+                tail += 1
+    mark[pivot], queue[0] = _BOTH_WAYS, pivot
+    head, tail = 0, 1
+    while head < tail:
+        v = queue[head]
+        head += 1
+        rest, token = v // V, v % V
+        for a in range(V):
+            u = a * R + rest
+            if mark[u] == _THERE and allowed[u, token]:
+                mark[u] = _BOTH_WAYS
+                queue[tail] = u
+                tail += 1
+    return mark
+
+
+@njit(cache=True, nogil=True)
 def _renumber(rindex: Places) -> tuple[Places, int]:
     """Numbers from 0 in the order of first appearance."""
     N = len(rindex)
@@ -111,12 +179,13 @@ def leaving(
     implicit: bool, allowed: Mask, start: Ids, target: Places, member: Places, count: int
 ) -> Mask:
     """Which components have a transition to another one, shape (count,)."""
+    R = _rests(allowed)
     out = np.zeros(count, np.bool_)
     for v in range(len(member)):
         if out[member[v]]:
             continue
         for k in range(_degree(implicit, allowed, start, v)):
-            w = _neighbour(implicit, allowed, start, target, v, k)
+            w = _neighbour(implicit, allowed, start, target, R, v, k)
             if w >= 0 and member[w] != member[v]:
                 out[member[v]] = True
                 break
@@ -131,6 +200,7 @@ def levels(
 
     ``level`` must hold -1 for every state that can be reached.
     """
+    R = _rests(allowed)
     queue = np.empty(len(level), np.int32)
     queue[0], level[root] = root, 0
     head, tail = 0, 1
@@ -138,7 +208,7 @@ def levels(
         v = queue[head]
         head += 1
         for k in range(_degree(implicit, allowed, start, v)):
-            w = _neighbour(implicit, allowed, start, target, v, k)
+            w = _neighbour(implicit, allowed, start, target, R, v, k)
             if w >= 0 and level[w] < 0:
                 level[w] = level[v] + 1
                 queue[tail] = w
@@ -151,10 +221,11 @@ def period(
     implicit: bool, allowed: Mask, start: Ids, target: Places, reached: Places, level: Places
 ) -> int:
     """The greatest common divisor of level[u] + 1 - level[v] over transitions u to v."""
+    R = _rests(allowed)
     divisor = 0
     for v in reached:
         for k in range(_degree(implicit, allowed, start, v)):
-            w = _neighbour(implicit, allowed, start, target, v, k)
+            w = _neighbour(implicit, allowed, start, target, R, v, k)
             if w >= 0:
                 divisor = math.gcd(divisor, abs(level[v] + 1 - level[w]))
                 if divisor == 1:

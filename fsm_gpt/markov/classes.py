@@ -132,7 +132,11 @@ def _find(chain: Chain) -> CommunicatingClasses:
         number = np.searchsorted(closed_numbers, member[inside])
         closed = [inside[part] for part in _parts(number, len(closed_numbers))]
     closed = [frozen(states) for states in closed]
-    cyclic = tuple(search.cyclic_classes(states) for states in closed)
+    with_loop = set(member[_can_follow_themselves(chain)].tolist())  # these have period 1
+    cyclic = tuple(
+        (states,) if int(member[states[0]]) in with_loop else search.cyclic_classes(states)
+        for states in closed
+    )
     return CommunicatingClasses(
         chain,
         frozen(member),
@@ -152,6 +156,17 @@ def _goes_anywhere(chain: Chain) -> bool:
     follow itself: a single class, of period 1.
     """
     return chain.is_window and bool((chain.next_token != 0).all())
+
+
+def _can_follow_themselves(chain: Chain) -> Ids:
+    """The states with a transition to themselves; among windows only those of one token can."""
+    if not chain.is_window:
+        edges = chain.raw_edges()
+        return np.asarray(edges.source[edges.source == edges.target])
+    N, V = chain.n_states, chain.n_tokens
+    tokens = np.arange(V)
+    windows = tokens * ((N - 1) // max(V - 1, 1))  # token (1 + V + V^2 + ...)
+    return np.asarray(windows[chain.next_token[windows, tokens] != 0])
 
 
 def _parts(number: npt.NDArray[Any], count: int) -> list[Ids]:
