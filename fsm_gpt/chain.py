@@ -376,13 +376,36 @@ class Chain:
         """The transitions with the probabilities as given, not divided by their row's sum."""
         return self._parts.storage.edges()
 
-    def push(self, x: Numbers) -> Numbers:
-        """X P: the distribution one token later, shape (N,)."""
-        return self._parts.storage.push(self._vector(x, "push"))
+    def push(self, x: Numbers, *, out: Numbers | None = None) -> Numbers:
+        """X P: the distribution one token later, shape (N,).
 
-    def expect(self, f: Numbers) -> Numbers:
-        """P f: the expected value of f one token later, from each state, shape (N,)."""
-        return self._parts.storage.expect(self._vector(f, "expect"))
+        ``out`` is an array of floats for the result, such as the vector before the last one:
+        at millions of states making a new one takes a third of the time.
+        """
+        x = self._vector(x, "push")
+        return self._parts.storage.push(x, self._free(out, x, "push"))
+
+    def expect(self, f: Numbers, *, out: Numbers | None = None) -> Numbers:
+        """P f: the expected value of f one token later, from each state, shape (N,).
+
+        ``out`` is as in :meth:`push`.
+        """
+        f = self._vector(f, "expect")
+        return self._parts.storage.expect(f, self._free(out, f, "expect"))
+
+    def _free(self, out: Numbers | None, vector: Numbers, where: str) -> Numbers | None:
+        """An array that a product may be written to while it reads the vector."""
+        if out is None:
+            return None
+        plain = out.shape == vector.shape and out.flags.c_contiguous and out.flags.writeable
+        numbers = out.dtype == np.float64 and object not in (self.dtype, vector.dtype)
+        if not (plain and numbers) or np.may_share_memory(out, vector):
+            raise InvalidArgument(
+                f"{where}: out is for an answer in floats, and has to be a writable array of "
+                f"float64, of shape ({self.n_states},), apart from the vector that is read. Leave "
+                f"it out, and the answer is a new array."
+            )
+        return out
 
     def _vector(self, values: npt.ArrayLike, where: str) -> Numbers:
         vector = np.asarray(values)

@@ -73,12 +73,12 @@ class Storage(Protocol):
         """Next-token probabilities of states first to last - 1, as given."""
         ...
 
-    def push(self, x: Numbers) -> Numbers:
-        """X P, where x has one entry a state."""
+    def push(self, x: Numbers, out: Numbers | None = None) -> Numbers:
+        """X P, where x has one entry a state, written to ``out`` if that is given."""
         ...
 
-    def expect(self, f: Numbers) -> Numbers:
-        """P f, where f has one entry a state."""
+    def expect(self, f: Numbers, out: Numbers | None = None) -> Numbers:
+        """P f, where f has one entry a state, written to ``out`` if that is given."""
         ...
 
 
@@ -98,6 +98,14 @@ def _scale(sums: Numbers) -> Numbers | None:
 def _compiled(vector: Numbers, probabilities: Numbers) -> bool:
     """Whether the compiled products are worth loading."""
     return probabilities.size >= COMPILED_FROM and object not in (vector.dtype, probabilities.dtype)
+
+
+def _into(out: Numbers | None, values: Numbers) -> Numbers:
+    """The values, in the array that was given for them."""
+    if out is None:
+        return np.asarray(values)
+    out[:] = values
+    return out
 
 
 def _dtype_for(numbers: Numbers, other: Numbers) -> np.dtype[np.generic]:
@@ -131,10 +139,19 @@ class WindowRows:
         """Row sums to divide by; they are worked out when they are first asked for."""
         return _scale(row_sums(self.next_token))
 
-    @property
-    def _scale_of_products(self) -> Numbers | None:
-        """What the compiled products need of it: they add up short rows themselves."""
-        return None if self.n_tokens in SUMMED_BY_LOOPS else self.scale
+    @cached_property
+    def _excess(self) -> Numbers | None:
+        """Row sums less one, as the compiled products take them; None where they need none.
+
+        Sums of float64 rows are multiples of 2^-53, no more than some thousand of which are
+        within the tolerance: they are kept in two bytes each.
+        """
+        if self.n_tokens in SUMMED_BY_LOOPS:
+            return None
+        excess = row_sums(self.next_token) - 1.0
+        if not excess.any():
+            return None
+        return (excess * 2.0**53).astype(np.int16) if self.dtype == np.float64 else excess
 
     def targets(self, first: int, last: int) -> Ids:
         """Successors of states first to last - 1, shape (n, V)."""
@@ -152,36 +169,34 @@ class WindowRows:
         """Rows as given, read-only."""
         return self.next_token[first:last]
 
-    def push(self, x: Numbers) -> Numbers:
+    def push(self, x: Numbers, out: Numbers | None = None) -> Numbers:
         """X P, one pass over the rows."""
         if _compiled(x, self.next_token):
             from fsm_gpt.kernels.products import push_window
 
-            return push_window(
-                x.astype(np.float64, copy=False), self.next_token, self._scale_of_products
-            )
+            x = x.astype(np.float64, copy=False)
+            return push_window(x, self.next_token, self._excess, out)
         V = self.n_tokens
         weights = x if self.scale is None else x / self.scale
         rows = self.next_token.reshape(V, -1, V)
         if _dtype_for(x, rows) == object:
-            return np.asarray((weights.reshape(V, -1, 1) * rows).sum(axis=0).ravel())
-        return np.asarray(np.einsum("ar,arv->rv", weights.reshape(V, -1), rows).ravel())
+            return _into(out, (weights.reshape(V, -1, 1) * rows).sum(axis=0).ravel())
+        return _into(out, np.einsum("ar,arv->rv", weights.reshape(V, -1), rows).ravel())
 
-    def expect(self, f: Numbers) -> Numbers:
+    def expect(self, f: Numbers, out: Numbers | None = None) -> Numbers:
         """P f, one pass over the rows."""
         if _compiled(f, self.next_token):
             from fsm_gpt.kernels.products import expect_window
 
-            return expect_window(
-                f.astype(np.float64, copy=False), self.next_token, self._scale_of_products
-            )
+            f = f.astype(np.float64, copy=False)
+            return expect_window(f, self.next_token, self._excess, out)
         V = self.n_tokens
         rows = self.next_token.reshape(V, -1, V)
         if _dtype_for(f, rows) == object:
             values = (rows * f.reshape(1, -1, V)).sum(axis=2).ravel()
         else:
             values = np.einsum("arv,rv->ar", rows, f.reshape(-1, V)).ravel()
-        return np.asarray(values if self.scale is None else values / self.scale)
+        return _into(out, values if self.scale is None else values / self.scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,25 +243,25 @@ class EdgeList:
         block[self.source[here] - first, self.token[here]] = self.probability[here]
         return block
 
-    def push(self, x: Numbers) -> Numbers:
+    def push(self, x: Numbers, out: Numbers | None = None) -> Numbers:
         """X P, one pass over the transitions."""
         if _compiled(x, self.probability):
             from fsm_gpt.kernels.products import push_edges
 
             x = x.astype(np.float64, copy=False)
-            return push_edges(x, self.start, self.target, self.probability, self.scale)
+            return push_edges(x, self.start, self.target, self.probability, self.scale, out)
         weights = x if self.scale is None else x / self.scale
-        return self._sum(self.target, weights[self.source] * self.probability)
+        return _into(out, self._sum(self.target, weights[self.source] * self.probability))
 
-    def expect(self, f: Numbers) -> Numbers:
+    def expect(self, f: Numbers, out: Numbers | None = None) -> Numbers:
         """P f, one pass over the transitions."""
         if _compiled(f, self.probability):
             from fsm_gpt.kernels.products import expect_edges
 
             f = f.astype(np.float64, copy=False)
-            return expect_edges(f, self.start, self.target, self.probability, self.scale)
+            return expect_edges(f, self.start, self.target, self.probability, self.scale, out)
         values = self._sum(self.source, self.probability * f[self.target])
-        return values if self.scale is None else np.asarray(values / self.scale)
+        return _into(out, values if self.scale is None else values / self.scale)
 
     def _sum(self, group: Ids, values: Numbers) -> Numbers:
         """The sum of the values of each state."""

@@ -36,7 +36,12 @@ def entropy_without_proof(chain: Chain) -> float:
     1.0
     """
     assert len(communicating_classes(chain).closed) == 1
-    found = solve(_rates(chain), enough=lambda x: True, push=chain.push, window=_window(chain))
+    found = solve(
+        _rates(chain),
+        enough=lambda x: True,
+        push=lambda x, into: chain.push(x, out=into),
+        window=_window(chain),
+    )
     return mean_entropy(Rows.of_chain(chain), found.x).bits
 
 

@@ -2,14 +2,16 @@
 
 Rows of windows are seen as (V, R, V): oldest token a, rest of the window r, next token t. The
 successor of [a, r, t] is r V + t. Sums are in float64, whatever the rows are, and each row is
-divided by its sum on the way: for two or three tokens adding it up again costs less than reading
-it.
+divided by its sum on the way. That sum is 1 + d with d of 1e-5 at most, so 1 - d + d^2 - d^3 does
+it without a division and to within 1e-20. For two or three tokens d is added up again, which
+costs less than reading it; for more it is read, where rows are in float64 as a whole number of
+two bytes: float64 numbers next to one are multiples of 2^-53.
 
-The speed is that of memory, and three things decide it. Results are made by numpy, which asks
-for large pages, where numba would take a page fault every 4 KiB. For two or three tokens the loops
-over them are unrolled; for more, a strip of r is finished for all a while it is in the cache. And
-two threads, each with half of the windows, are faster than one from a few million entries on,
-and no slower on a busy machine.
+The speed is that of memory, and four things decide it. Results are made by numpy, which asks
+for large pages, where numba would take a page fault every 4 KiB; better still, they are written
+where a former one stood. For two or three tokens the loops over them are unrolled; for more, a
+strip of r is finished for all a while it is in the cache. And two threads, each with half of the
+windows, are faster than one from a few million entries on, and no slower on a busy machine.
 """
 
 from __future__ import annotations
@@ -27,52 +29,71 @@ __all__ = ["expect_edges", "expect_window", "push_edges", "push_window"]
 Floats: TypeAlias = npt.NDArray[np.float64]
 Probabilities: TypeAlias = npt.NDArray[np.floating]
 Ids: TypeAlias = npt.NDArray[np.int64]
+Excess: TypeAlias = npt.NDArray[np.float64] | npt.NDArray[np.int16]
 #: A place as np.uint64: unsigned, it needs no check for being negative, which would keep loops
 #: from being vectorised.
 Place: TypeAlias = Any
 
 #: From so many entries on the rows are shared among threads, of which more than 4 gain nothing.
 THREADS_FROM, MOST_THREADS = 2**22, 4
+#: Results in a strip: half of what a core's own cache holds.
+_STRIP = 8192
 #: Reordering a sum is allowed: it changes which roundings are made, not how many.
 _SUMS = {"reassoc", "contract", "nsz"}
 
 
-def push_window(x: Floats, rows: Probabilities, scale: Floats | None = None) -> Floats:
+def push_window(
+    x: Floats, rows: Probabilities, excess: Excess | None = None, out: Floats | None = None
+) -> Floats:
     """X P, of shape (N,).
 
     Rows of two or three tokens are divided by their sum, which is added up on the way, and
-    others by what ``scale`` holds for each.
+    others by 1 + ``excess``: floats, or whole numbers of 2^-53. No sum is further than 1e-5
+    from one.
     """
-    return _in_parts(_push, x, rows, scale)
+    return _in_parts(_push, x, rows, excess, out)
 
 
-def expect_window(f: Floats, rows: Probabilities, scale: Floats | None = None) -> Floats:
+def expect_window(
+    f: Floats, rows: Probabilities, excess: Excess | None = None, out: Floats | None = None
+) -> Floats:
     """P f, of shape (N,); rows are divided as in :func:`push_window`."""
-    return _in_parts(_expect, f, rows, scale)
+    return _in_parts(_expect, f, rows, excess, out)
 
 
 def push_edges(
-    x: Floats, start: Ids, target: Ids, probability: Probabilities, scale: Floats | None = None
+    x: Floats,
+    start: Ids,
+    target: Ids,
+    probability: Probabilities,
+    scale: Floats | None = None,
+    out: Floats | None = None,
 ) -> Floats:
     """X P, where the transitions of s are those from start[s] to start[s + 1]."""
-    into = np.zeros(len(x))
+    into = np.zeros(len(x)) if out is None else out
+    into[:] = 0.0
     given = _frozen(x), _frozen(_or_none(scale)), _frozen(start), _frozen(target)
     _push_edges(*given, _frozen(probability), into)
     return into
 
 
 def expect_edges(
-    f: Floats, start: Ids, target: Ids, probability: Probabilities, scale: Floats | None = None
+    f: Floats,
+    start: Ids,
+    target: Ids,
+    probability: Probabilities,
+    scale: Floats | None = None,
+    out: Floats | None = None,
 ) -> Floats:
     """P f, where the transitions of s are those from start[s] to start[s + 1]."""
-    into = np.empty(len(f))
+    into = np.empty(len(f)) if out is None else out
     given = _frozen(f), _frozen(_or_none(scale)), _frozen(start), _frozen(target)
     _expect_edges(*given, _frozen(probability), into)
     return into
 
 
-def _or_none(scale: Floats | None) -> Floats:
-    return np.empty(0) if scale is None else scale
+def _or_none(values: Excess | None) -> Excess:
+    return np.empty(0) if values is None else values
 
 
 def _frozen(array: npt.NDArray[Any]) -> Any:
@@ -83,13 +104,17 @@ def _frozen(array: npt.NDArray[Any]) -> Any:
 
 
 def _in_parts(
-    product: Callable[..., None], vector: Floats, rows: Probabilities, scale: Floats | None
+    product: Callable[..., None],
+    vector: Floats,
+    rows: Probabilities,
+    excess: Excess | None,
+    out: Floats | None,
 ) -> Floats:
     """A product of windows, the rests r shared among threads where that is faster."""
     N, V = rows.shape
     R = N // V
-    into = np.empty(N)
-    given = [_frozen(array) for array in (vector, _or_none(scale), rows)]
+    into = np.empty(N) if out is None else out
+    given = [_frozen(array) for array in (vector, _or_none(excess), rows)]
 
     def part(first: int, last: int) -> None:
         product(*given, into, np.uint64(first), np.uint64(last))
@@ -106,12 +131,24 @@ def _in_parts(
 
 
 @njit(inline="always", error_model="numpy")
-def _sum_of(p: Probabilities, s: Place, V: Place) -> float:
-    """The sum of a row, in float64."""
+def _inverse(d: float) -> float:
+    """1 / (1 + d) for a small d."""
+    return 1.0 - d * (1.0 - d * (1.0 - d))
+
+
+@njit(inline="always", error_model="numpy")
+def _excess_of(p: Probabilities, s: Place, V: Place) -> float:
+    """The sum of a row, in float64, less one."""
     total = 0.0
     for t in range(V):
         total += p[s * V + t]
-    return total
+    return total - 1.0
+
+
+@njit(inline="always", error_model="numpy")
+def _unit_of(excess: Excess) -> float:
+    """What a stored excess is counted in."""
+    return 1.0 if excess.itemsize == 8 else 2.0**-53
 
 
 @njit(inline="always", error_model="numpy")
@@ -124,13 +161,13 @@ def _push_few(
             total = 0.0
             for a in range(V):
                 s = a * R + r
-                total += x[s] / _sum_of(p, s, V) * p[s * V + t]
+                total += x[s] * _inverse(_excess_of(p, s, V)) * p[s * V + t]
             into[r * V + t] = total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def _push(
-    x: Floats, scale: Floats, rows: Probabilities, into: Floats, first: Place, last: Place
+    x: Floats, excess: Excess, rows: Probabilities, into: Floats, first: Place, last: Place
 ) -> None:
     V = np.uint64(rows.shape[1])
     R = np.uint64(len(x)) // V
@@ -141,14 +178,14 @@ def _push(
     if V == np.uint64(3):
         _push_few(x, p, into, first, last, R, np.uint64(3))
         return
-    divided = len(scale) > 0
-    strip = max(np.uint64(1), np.uint64(2048) // V)
+    divided, unit = len(excess) > 0, _unit_of(excess)
+    strip = max(np.uint64(1), np.uint64(_STRIP) // V)
     for begin in range(first, last, strip):
         end = min(begin + strip, last)
         for a in range(V):
             for r in range(begin, end):
                 s = a * R + r
-                weight = x[s] / scale[s] if divided else x[s]
+                weight = x[s] * _inverse(excess[s] * unit) if divided else x[s]
                 if a == np.uint64(0):
                     for t in range(V):
                         into[r * V + t] = weight * p[s * V + t]
@@ -168,18 +205,18 @@ def _expect_few(
             total = 0.0
             for t in range(V):
                 total += p[s * V + t] * f[r * V + t]
-            into[s] = total / _sum_of(p, s, V)
+            into[s] = total * _inverse(_excess_of(p, s, V))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUMS)
 def _expect(
-    f: Floats, scale: Floats, rows: Probabilities, into: Floats, first: Place, last: Place
+    f: Floats, excess: Excess, rows: Probabilities, into: Floats, first: Place, last: Place
 ) -> None:
     V = np.uint64(rows.shape[1])
     R = np.uint64(len(f)) // V
     p = rows.ravel()
-    divided = len(scale) > 0
-    strip = max(np.uint64(1), np.uint64(8192) // V)
+    divided, unit = len(excess) > 0, _unit_of(excess)
+    strip = max(np.uint64(1), np.uint64(_STRIP) // V)
     for begin in range(first, last, strip):
         end = min(begin + strip, last)
         if V == np.uint64(2):
@@ -194,7 +231,7 @@ def _expect(
                 total = 0.0
                 for t in range(V):
                     total += p[s * V + t] * f[r * V + t]
-                into[s] = total / scale[s] if divided else total
+                into[s] = total * _inverse(excess[s] * unit) if divided else total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -140,12 +140,12 @@ def _by_cycles(
         bound = proofs[-1][0]
         return bound != UNCERTIFIED and float(bound) <= accuracy
 
-    def push(x: Numbers) -> Numbers:
+    def push(x: Numbers, into: Numbers) -> Numbers:
         if len(states) == chain.n_states:
-            return chain.push(x)
+            return chain.push(x, out=into)
         everywhere = np.zeros(chain.n_states)
         everywhere[states] = x
-        return np.asarray(chain.push(everywhere)[states])
+        return np.take(chain.push(everywhere), states, out=into)
 
     found = solve(
         transitions.rates.divided(transitions.sums),

@@ -40,6 +40,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,7 @@ __all__ = ["Cycles", "solve"]
 Ids = npt.NDArray[np.int64]
 Places = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
+Push: TypeAlias = Callable[[Floats, Floats], Floats]
 
 #: Chains of at most this many states are solved by elimination.
 BOTTOM = 256
@@ -171,7 +173,7 @@ def solve(
     rates: ClassRates,
     *,
     enough: Callable[[Floats], bool],
-    push: Callable[[Floats], Floats] | None = None,
+    push: Push | None = None,
     window: tuple[Numbers, Floats] | None = None,
     guess: Floats | None = None,
     sweeps: int = 2,
@@ -185,7 +187,7 @@ def solve(
     enough
         Asked now and then whether a vector is good enough; true ends the cycles.
     push
-        x to x P in the class, if products are to be tried first.
+        x to x P in the class, written to its second argument, if products are to be tried first.
     window
         The rows of a window chain whose states are all in the class, and their sums.
     guess
@@ -247,19 +249,20 @@ def solve(
     return Cycles(x, len(changes), sizes, tuple(changes))
 
 
-def _by_products(push: Callable[[Floats], Floats], x: Floats) -> tuple[Floats, int, float]:
+def _by_products(push: Push, x: Floats) -> tuple[Floats, int, float]:
     """Products from x on, as long as the change shrinks fast enough.
 
     Returns the last vector, the number of products, and the largest relative change of an
     entry in the last one.
     """
     changes: list[float] = []
+    x, before = x.copy(), np.empty(len(x))
     with np.errstate(all="ignore"):  # entries that underflow to zero are seen by the caller
         while True:
             for _ in range(_BLOCK):
-                before, x = x, push(x)
+                before, x = x, push(x, before)
             change = float(np.abs(x / before - 1).max())
-            x = x / x.sum()
+            x /= x.sum()
             changes.append(change)
             if not math.isfinite(change) or change <= _ROUNDING / 5:
                 break

@@ -5,9 +5,9 @@ If x is the distribution of the state now, that after n tokens is x P^n (Norris 
 
 *Error.* No number is negative, so each operation changes every entry by a factor within
 1 +- u, u = 2**-53, and nothing cancels. In one step a row's sum takes V - 1 roundings, the
-division by it and the product with a probability one each, and the sum over the d states that
-lead to one state d - 1: V + d in all, d = V in a window chain. So after n steps every entry is
-right to a factor within exp(+- n (V + d) u), as long as no product underflows.
+division by it two at most and the product with a probability one, and the sum over the d states
+that lead to one state d - 1: V + d + 1 in all, d = V in a window chain. So after n steps every
+entry is right to a factor within exp(+- n (V + d + 1) u), as long as no product underflows.
 """
 
 from __future__ import annotations
@@ -127,7 +127,9 @@ def _bound(chain: Chain, steps: int, least: float) -> tuple[Bound, str]:
     if least < _SMALLEST:
         return UNCERTIFIED, f"products below {_SMALLEST:g} lose digits by underflow"
     into = chain.n_tokens if chain.is_window else int(np.bincount(chain.raw_edges().target).max())
-    return math.expm1(steps * (chain.n_tokens + into) * _UNIT * (1 + 1e-9)), ""
+    return math.expm1(
+        steps * (chain.n_tokens + into + 1) * _UNIT * (1 + 1e-4)
+    ), ""  # the sum is 1 within 1e-5
 
 
 def _simplified(x: Numbers) -> Numbers:
