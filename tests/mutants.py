@@ -113,8 +113,18 @@ MUTANTS = [
     ),
     Mutant(
         "a step's roundings counted once",
-        "steps * (chain.n_tokens + into)",
-        "0 * (chain.n_tokens + into)",
+        "steps * (chain.n_tokens + into + 1)",
+        "0 * (chain.n_tokens + into + 1)",
+    ),
+    Mutant(
+        "texts that meet a token early",
+        "ends = agreed[:-1] - agreed[1:]",
+        "ends = agreed[1:] - agreed[1:]",
+    ),
+    Mutant(
+        "what was not met forgotten",
+        "_first_tail_below(S, epsilon - D[t])",
+        "_first_tail_below(S, 1 - D[t])",
     ),
     Mutant(
         "excess entropy one term short",

@@ -17,6 +17,7 @@ from fsm_gpt.markov.leading import LeadingEigenvalues, leading_eigenvalues
 from fsm_gpt.markov.limiting import LimitingDistribution, limiting_distribution
 from fsm_gpt.markov.memory import MemoryCurve, memory_curve
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
+from fsm_gpt.markov.mixing_bounds import MixingBounds, mixing_bounds
 from fsm_gpt.markov.passage import (
     FundamentalMatrix,
     KemenyConstant,
@@ -44,6 +45,7 @@ __all__ = [
     "LimitingDistribution",
     "MeanFirstPassage",
     "MemoryCurve",
+    "MixingBounds",
     "MixingTime",
     "Reversibility",
     "Spectrum",
@@ -63,6 +65,7 @@ __all__ = [
     "limiting_distribution",
     "mean_first_passage",
     "memory_curve",
+    "mixing_bounds",
     "mixing_time",
     "reversibility",
     "spectrum",

@@ -21,14 +21,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from fsm_gpt.chain import Chain
-from fsm_gpt.errors import InvalidArgument, NotConverged, NotDefined
+from fsm_gpt.chain import DENSE_LIMIT, Chain
+from fsm_gpt.errors import InvalidArgument, NotConverged, NotDefined, StateSpaceTooLarge
 from fsm_gpt.markov.algebra import conversion_error
 from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.stationary import not_unique, stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, read_only
 
-__all__ = ["MixingTime", "mixing_time"]
+__all__ = ["MixingTime", "mixing_time", "refuse_what_never_mixes"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -94,6 +94,25 @@ class _Distances:
         return t + 1
 
 
+def refuse_what_never_mixes(chain: Chain, what: str) -> None:
+    """Refuse a chain whose distribution does not settle, or whose start decides where.
+
+    Raises
+    ------
+    NotUnique, NotDefined
+        It has several closed classes, or a periodic one.
+    """
+    structure = communicating_classes(chain)
+    if len(structure.closed) > 1:
+        raise not_unique(what, structure.closed)
+    if not structure.aperiodic:
+        raise NotDefined(
+            f"{what}: the closed class has period {structure.periods[0]}, so the distribution "
+            f"goes round for ever and no start is forgotten. Ask for the chain that stays put with "
+            f"probability 1/2, or for limiting_distribution(..., time_average=True)."
+        )
+
+
 def mixing_time(chain: Chain, *, epsilon: float = 0.25) -> MixingTime:
     """The first number of steps after which every start is within epsilon of pi.
 
@@ -110,6 +129,8 @@ def mixing_time(chain: Chain, *, epsilon: float = 0.25) -> MixingTime:
         Several closed classes: where the chain settles depends on the start.
     NotConverged
         More than 2**45 steps.
+    StateSpaceTooLarge
+        More than 4,096 states: see :func:`fsm_gpt.mixing_bounds`.
 
     Examples
     --------
@@ -123,14 +144,12 @@ def mixing_time(chain: Chain, *, epsilon: float = 0.25) -> MixingTime:
         raise InvalidArgument(f"mixing time: epsilon {epsilon} is not between 0 and 1.")
     converted = conversion_error(chain)
     chain = chain.floats()
-    structure = communicating_classes(chain)
-    if len(structure.closed) > 1:
-        raise not_unique("mixing time", structure.closed)
-    if not structure.aperiodic:
-        raise NotDefined(
-            f"mixing time: the closed class has period {structure.periods[0]}, so the distribution "
-            f"goes round for ever and no start is forgotten. Ask for the chain that stays put with "
-            f"probability 1/2, or for limiting_distribution(..., time_average=True)."
+    refuse_what_never_mixes(chain, "mixing time")
+    if chain.n_states > DENSE_LIMIT:
+        raise StateSpaceTooLarge(
+            f"mixing time: {chain.n_states:,} starts are followed by powers of the matrix up to "
+            f"{DENSE_LIMIT:,} states. Ask mixing_bounds(chain), which proves how long it takes at "
+            f"least and at most, or cut the context (truncate_to)."
         )
     P = chain.matrix()
     stationary = stationary_distribution(chain)
