@@ -38,6 +38,7 @@ USES = {
     "space": {"errors"},
     "decoding": {"rows"},
     "kernels": {"errors"},
+    "headers": {"files"},
     "capacity": {"files", "result"},
     "chain": {"space", "decoding", "kernels", "result"},
     "simulate": {"chain"},
@@ -45,7 +46,7 @@ USES = {
     "threads": set(),
     "extract": {"chain", "threads"},
     "explore": {"chain"},
-    "gpt": {"space", "files", "result", "threads"},
+    "gpt": {"space", "files", "result", "threads", "headers", "capacity"},
     "markov": {"chain"},
     "report": {"markov", "capacity", "files"},
     "cli": {"report", "gpt", "extract", "explore", "io", "simulate"},
@@ -56,7 +57,7 @@ USES = {
 TORCH = re.compile(r"gpt/|kernels/cuda\.py$")
 
 #: Too slow to be imported before somebody needs them.
-HEAVY = {"torch", "numba", "sympy", "matplotlib"}
+HEAVY = {"torch", "numba", "sympy", "matplotlib", "transformers", "tokenizers"}
 
 
 def below(room: str) -> set[str]:

@@ -16,7 +16,18 @@ from fsm_gpt.capacity.models import CacheShape, Model
 from fsm_gpt.errors import FileProblem
 from fsm_gpt.files import Pathlike, read_limited, shown
 
-__all__ = ["CONTEXT_KEYS", "LARGEST", "VOCABULARY_KEYS", "config_path", "read_config"]
+__all__ = [
+    "CONTEXT_KEYS",
+    "LARGEST",
+    "VOCABULARY_KEYS",
+    "attention_notes",
+    "config_path",
+    "context_of",
+    "no_window",
+    "parse_config",
+    "read_config",
+    "text_part",
+]
 
 #: Configurations are a few kilobytes; those with long lists of names stay below this.
 LARGEST_FILE = 4 * 2**20
@@ -74,13 +85,13 @@ def read_config(path: str) -> Model:
     FileProblem
         It cannot be read, is no configuration, or holds an impossible number.
     """
-    config = _parsed(path)
-    whole, part = config, _text_part(config)
+    config = parse_config(path)
+    whole, part = config, text_part(config)
     if part is not None:
         config = part
     vocabulary, rows, notes = _vocabulary(config, path)
-    context, more = _context(config, path)
-    kind = _kind(config)
+    context, more = context_of(config, path)
+    kind = no_window(config)
     if _flag(whole, "is_encoder_decoder"):
         kind = kind or (
             "no window",
@@ -95,7 +106,7 @@ def read_config(path: str) -> Model:
         sources=(f"configuration {shown(path)}",),
         grade="configuration",
         verified="read from the configuration that was given",
-        notes=(*notes, *more, *_attention_notes(config)),
+        notes=(*notes, *more, *attention_notes(config)),
         cache_shape=_cache_shape(config),
         no_capacity=kind[0] if kind else "",
         reason=kind[1] if kind else "",
@@ -103,7 +114,8 @@ def read_config(path: str) -> Model:
     )
 
 
-def _parsed(path: str) -> dict[str, Any]:
+def parse_config(path: str) -> dict[str, Any]:
+    """The object in a configuration, read up to a size."""
     data = read_limited(path, LARGEST_FILE)
 
     def no_number(word: str) -> NoReturn:
@@ -130,7 +142,7 @@ def _article(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _text_part(config: dict[str, Any]) -> dict[str, Any] | None:
+def text_part(config: dict[str, Any]) -> dict[str, Any] | None:
     """The part for text, where the sizes do not stand at the top."""
     if any(key in config for key in VOCABULARY_KEYS):
         return None
@@ -175,7 +187,8 @@ def _vocabulary(
     return found[0], found[0], ()
 
 
-def _context(config: dict[str, Any], path: str) -> tuple[int | None, tuple[str, ...]]:
+def context_of(config: dict[str, Any], path: str) -> tuple[int | None, tuple[str, ...]]:
+    """L, and a note where the configuration says two things of it."""
     found = {key: value for key in CONTEXT_KEYS if (value := _count(config, key, path)) is not None}
     if not found:
         return None, ()
@@ -186,7 +199,7 @@ def _context(config: dict[str, Any], path: str) -> tuple[int | None, tuple[str, 
     return context, (f"the context is {key}; {_listed(different)}",)
 
 
-def _kind(config: dict[str, Any]) -> tuple[str, str] | None:
+def no_window(config: dict[str, Any]) -> tuple[str, str] | None:
     """Why log2(V) * L would not be the model's state, if so."""
     kind = config.get("model_type")
     if not isinstance(kind, str):
@@ -206,7 +219,8 @@ def _kind(config: dict[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def _attention_notes(config: dict[str, Any]) -> tuple[str, ...]:
+def attention_notes(config: dict[str, Any]) -> tuple[str, ...]:
+    """What of the attention is not plain: sliding windows, scaled positions, no positions."""
     notes = []
     width, layers = _small(config, "sliding_window"), _first(config, _LAYERS)
     if width is not None and config.get("use_sliding_window") is not False:

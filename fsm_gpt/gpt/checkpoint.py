@@ -25,11 +25,12 @@ from torch import Tensor
 
 from fsm_gpt.errors import FileProblem, FsmGptError
 from fsm_gpt.files import atomic_write, read_limited, shown
+from fsm_gpt.gpt.archive import first_line
 from fsm_gpt.gpt.model import GPT, GPTConfig
 from fsm_gpt.gpt.weights import build_model, own_tensors
 from fsm_gpt.space import Vocabulary
 
-__all__ = ["load_checkpoint", "looks_like_safetensors", "save_model"]
+__all__ = ["load_checkpoint", "save_model"]
 
 #: The one key of the header's metadata, and the version of what stands there.
 KEY, FORMAT = "fsm_gpt", 1
@@ -76,12 +77,6 @@ def _digest(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def looks_like_safetensors(start: bytes, size: int) -> bool:
-    """Whether a file of this size that starts so is safetensors: a length, then JSON."""
-    length = int.from_bytes(start[:8], "little")
-    return start[8:9] == b"{" and 2 <= length <= size - 8
-
-
 def load_checkpoint(path: Path, *, vocabulary: Vocabulary | None = None) -> GPT:
     """Read a file that :func:`save_model` wrote.
 
@@ -98,7 +93,7 @@ def load_checkpoint(path: Path, *, vocabulary: Vocabulary | None = None) -> GPT:
     except (SafetensorError, ValueError, KeyError, RecursionError) as problem:
         raise FileProblem(
             f"{shown(path)}: it begins like a safetensors file and does not hold together "
-            f"({_first_line(problem)}). It is damaged or cut short; get it again."
+            f"({first_line(problem)}). It is damaged or cut short; get it again."
         ) from None
     about = _about(header, path)
     stated = about.pop("sha256", None)
@@ -114,7 +109,7 @@ def load_checkpoint(path: Path, *, vocabulary: Vocabulary | None = None) -> GPT:
     except (FsmGptError, TypeError, KeyError, AttributeError) as problem:
         raise FileProblem(
             f"{shown(path)}: what its header says of the model makes no sense "
-            f"({_first_line(problem)}). Write the file with save_model()."
+            f"({first_line(problem)}). Write the file with save_model()."
         ) from None
     if len(named) != config.vocab_size:
         raise FileProblem(
@@ -147,7 +142,7 @@ def _about(header: Any, path: Path) -> dict[str, Any]:
     except (ValueError, TypeError, KeyError, RecursionError) as problem:
         raise FileProblem(
             f"{shown(path)}: the description of the model in its header cannot be read "
-            f"({_first_line(problem)}). The file is damaged; get it again."
+            f"({first_line(problem)}). The file is damaged; get it again."
         ) from None
     if version != FORMAT:
         raise FileProblem(
@@ -155,7 +150,3 @@ def _about(header: Any, path: Path) -> dict[str, Any]:
             f"{FORMAT}. Update fsm_gpt."
         )
     return dict(about)
-
-
-def _first_line(problem: BaseException) -> str:
-    return (str(problem).splitlines() or [type(problem).__name__])[0][:200]

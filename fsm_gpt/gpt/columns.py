@@ -102,6 +102,7 @@ class ColumnBlock(NamedTuple):
     attn_proj: ColumnLinear
     ln_2: ColumnNorm
     fc: ColumnLinear
+    gelu: str
     mlp_proj: ColumnLinear
 
     @classmethod
@@ -116,6 +117,7 @@ class ColumnBlock(NamedTuple):
             ColumnLinear.of(attn.c_proj),
             ColumnNorm.of(block.ln_2),
             ColumnLinear.of(mlp.c_fc),
+            mlp.gelu,
             ColumnLinear.of(mlp.c_proj),
         )
 

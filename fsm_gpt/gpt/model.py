@@ -4,7 +4,8 @@ A causal transformer reads a context of token ids and gives, at each position, t
 logits of the token that comes next. Its parts, in the order in which a context meets
 them: embeddings of token and position; ``n_layer`` blocks, each of attention and a
 two-layer network, each normalised *before* it acts and added to what it was given
-(pre-norm, residual); a last norm; and the token embedding again, now read backwards.
+(pre-norm, residual); a last norm; and the token embedding again, now read backwards
+(or, in minGPT, a matrix of its own).
 
 - Vaswani et al. (2017), "Attention is all you need", https://arxiv.org/abs/1706.03762
 - Radford et al. (2019), GPT-2: pre-norm and the scaled initial weights of what is
@@ -23,7 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +40,9 @@ __all__ = ["GPT", "GPTConfig"]
 
 #: No size in a configuration may exceed this; it keeps a damaged file from asking for the moon.
 LARGEST = 2**24
+
+#: PyTorch's name for each form of the GELU.
+GELUS: dict[str, Literal["none", "tanh"]] = {"exact": "none", "tanh": "tanh"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +62,11 @@ class GPTConfig:
     norm_bias
         Whether layer norms add a bias. The article's model has these and no others;
         nanoGPT has either both or none.
+    gelu
+        "exact", or "tanh" for the approximation that GPT-2 and minGPT use (Hendrycks &
+        Gimpel, section 2).
+    tied_head
+        Whether the output matrix is the token embedding; in minGPT it is another.
 
     Raises
     ------
@@ -77,6 +86,8 @@ class GPTConfig:
     n_embd: int = 16
     bias: bool = False
     norm_bias: bool = True
+    gelu: Literal["exact", "tanh"] = "exact"
+    tied_head: bool = True
 
     def __post_init__(self) -> None:
         for name in ("vocab_size", "context", "n_layer", "n_head", "n_embd"):
@@ -86,18 +97,22 @@ class GPTConfig:
                     f"GPT: {name} is {size!r}, and a model needs a whole number from 1 to "
                     f"{LARGEST:,} there. Give one."
                 )
-        for name in ("bias", "norm_bias"):
+        for name in ("bias", "norm_bias", "tied_head"):
             if not isinstance(getattr(self, name), bool):
                 raise InvalidArgument(
                     f"GPT: {name} is {getattr(self, name)!r}, which is neither True nor False."
                 )
+        if self.gelu not in GELUS:
+            raise InvalidArgument(
+                f"GPT: gelu is {self.gelu!r}, and it is 'exact' or 'tanh'. Give one of the two."
+            )
         if self.n_embd % self.n_head:
             raise InvalidArgument(
                 f"GPT: a width of {self.n_embd} (n_embd) does not divide into {self.n_head} heads "
                 f"(n_head) of equal width. Make n_embd a multiple of n_head."
             )
 
-    def to_dict(self) -> dict[str, int | bool]:
+    def to_dict(self) -> dict[str, int | bool | str]:
         """The fields by name."""
         return asdict(self)
 
@@ -133,12 +148,13 @@ class MLP(nn.Module):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
+        self.gelu = GELUS[config.gelu]
         self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd, bias=config.bias)
         self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd, bias=config.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, l, C) to (B, l, C)."""
-        x = F.gelu(self.c_fc(x))  # (B, l, 4C); the exact GELU, not its tanh approximation
+        x = F.gelu(self.c_fc(x), approximate=self.gelu)  # (B, l, 4C)
         out: Tensor = self.c_proj(x)  # (B, l, C)
         return out
 
@@ -215,7 +231,8 @@ class GPT(nn.Module):
             self.h = nn.ModuleList([Block(config) for _ in range(config.n_layer)])
             self.ln_f = nn.LayerNorm(config.n_embd, bias=config.norm_bias)
             self.lm_head = nn.Linear(config.n_embd, config.vocab_size, bias=False)
-            self.wte.weight = self.lm_head.weight
+            if config.tied_head:
+                self.wte.weight = self.lm_head.weight
             self.apply(_small_random_weights)
             for name, weight in self.named_parameters():
                 if name.endswith("c_proj.weight"):  # what is added to the residual stream

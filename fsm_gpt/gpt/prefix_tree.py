@@ -287,4 +287,5 @@ class _Walk:
             block.attn_proj.add_to(x, y)
             inner = block.ln_2(x, scratch)  # (C, n)
             hidden = block.fc(inner, scratch("hidden", len(block.fc.weight), n))  # (4C, n)
-            block.mlp_proj.add_to(x, torch.ops.aten.gelu_(hidden))  # the exact GELU, in place
+            torch.ops.aten.gelu_(hidden, approximate=block.gelu)  # in place
+            block.mlp_proj.add_to(x, hidden)

@@ -1,6 +1,7 @@
-"""A vocabulary from a file: JSON, or the meta.pkl of nanoGPT.
+"""A vocabulary from a file: JSON, a tokenizer.json, or the meta.pkl of nanoGPT.
 
-JSON is a list of tokens, or an object {token: id}. nanoGPT's prepare.py pickles a
+JSON is a list of tokens, or an object {token: id}; a Hugging Face tokenizer is told by what
+is in it, see :mod:`fsm_gpt.gpt.tokenizer_file`. nanoGPT's prepare.py pickles a
 dictionary with ``itos`` {id: token}, ``stoi`` {token: id} and ``vocab_size``.
 """
 
@@ -13,6 +14,7 @@ from typing import Any
 from fsm_gpt.errors import FileProblem, InvalidArgument
 from fsm_gpt.files import read_limited, shown
 from fsm_gpt.gpt.pickles import read_plain_pickle
+from fsm_gpt.gpt.tokenizer_file import is_tokenizer, read_tokenizer
 from fsm_gpt.space import Vocabulary
 
 __all__ = ["read_vocabulary"]
@@ -39,6 +41,8 @@ def read_vocabulary(path: Path) -> Vocabulary:
                 f"{shown(path)}: it begins like JSON and is not ({str(problem)[:200]}). Give a "
                 f"list of tokens, or an object that maps each token to its id."
             ) from None
+        if isinstance(found, dict) and is_tokenizer(found):
+            return read_tokenizer(found, path)
         tokens = found if isinstance(found, list) else _by_id(found, path)
     else:
         tokens = _of_meta(read_plain_pickle(path), path)

@@ -7,6 +7,7 @@ a file that claims to be huge is refused by its claim.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -17,10 +18,13 @@ from fsm_gpt.files import shown
 from fsm_gpt.gpt.model import GPT, GPTConfig
 from fsm_gpt.space import Vocabulary
 
-__all__ = ["build_model", "own_tensors"]
+__all__ = ["build_model", "own_tensors", "refuse_bad_tensor", "without_padding"]
 
-#: The output matrix is the token embedding; one of the two is stored.
+#: The output matrix. Where it is the token embedding, one of the two is stored.
 TIED = "lm_head.weight"
+
+#: A vocabulary is padded up to a multiple of one of these.
+PADDED_TO = (8, 16, 32, 64, 128, 256)
 
 
 def own_tensors(model: GPT) -> dict[str, Tensor]:
@@ -28,8 +32,46 @@ def own_tensors(model: GPT) -> dict[str, Tensor]:
     return {
         name: tensor.detach().cpu().contiguous()
         for name, tensor in model.state_dict().items()
-        if name != TIED
+        if name != TIED or not model.config.tied_head
     }
+
+
+def without_padding(
+    config: GPTConfig,
+    weights: dict[str, Tensor],
+    named: Vocabulary,
+    path: Path,
+    *,
+    any_number: bool = False,
+) -> tuple[GPTConfig, dict[str, str]]:
+    """The configuration without rows that stand for no token, and a note where there are some.
+
+    ``weights`` loses those rows. With ``any_number`` the vocabulary may be any number of
+    tokens shorter than the table, as those of tokenizers are; otherwise the table must be
+    one that is rounded up.
+
+    Raises
+    ------
+    FileProblem
+        The vocabulary has more tokens than there are rows, or so many fewer that it is
+        another model's.
+    """
+    rows, tokens = config.vocab_size, len(named)
+    if tokens == rows:
+        return config, {}
+    if tokens > rows or not (any_number or any(-(-tokens // m) * m == rows for m in PADDED_TO)):
+        raise FileProblem(
+            f"{shown(path)}: the model has {rows} tokens and the vocabulary has {tokens}. "
+            f"That is no padding; give the vocabulary that the model was trained with."
+        )
+    for name in ("wte.weight", TIED):
+        if name in weights and len(weights[name]) == rows:
+            weights[name] = weights[name][:tokens]
+    note = (
+        f"{rows - tokens} of the {rows} rows have no token and were left out; "
+        f"probabilities are those given that a real token follows"
+    )
+    return replace(config, vocab_size=tokens), {"padding": note}
 
 
 def build_model(
@@ -53,15 +95,16 @@ def build_model(
         expected = {
             name: tuple(tensor.shape)
             for name, tensor in GPT(config).state_dict().items()
-            if name != TIED
+            if name != TIED or not config.tied_head
         }
     _refuse_other_names(set(expected), set(weights), path)
     for name, shape in expected.items():
-        _refuse_bad_tensor(name, weights[name], shape, path)
+        refuse_bad_tensor(name, weights[name], shape, path)
     model = GPT(config, vocabulary=vocabulary)
     if weights["wte.weight"].dtype == torch.float64:
         model.double()
-    model.load_state_dict({**weights, TIED: weights["wte.weight"]})
+    tied = {TIED: weights["wte.weight"]} if config.tied_head else {}
+    model.load_state_dict({**weights, **tied})
     return model.eval()
 
 
@@ -80,7 +123,8 @@ def _refuse_other_names(expected: set[str], found: set[str], path: Path) -> None
             )
 
 
-def _refuse_bad_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], path: Path) -> None:
+def refuse_bad_tensor(name: str, tensor: Tensor, shape: tuple[int, ...], path: Path) -> None:
+    """Refuse weights of another shape, not of floats, or with an infinite or undefined number."""
     if tuple(tensor.shape) != shape:
         raise FileProblem(
             f"{shown(path)}: the weights {name} have shape {tuple(tensor.shape)}, and the file's "
