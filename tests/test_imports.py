@@ -49,7 +49,7 @@ USES = {
     "gpt": {"space", "files", "result", "threads", "headers", "capacity"},
     "markov": {"chain"},
     "report": {"markov", "capacity", "files"},
-    "cli": {"report", "gpt", "extract", "explore", "io", "simulate"},
+    "cli": {"report", "gpt", "extract", "explore", "io", "simulate", "headers"},
     "__main__": {"cli"},
 }
 

@@ -26,6 +26,7 @@ __all__ = [
     "no_window",
     "parse_config",
     "read_config",
+    "sliding_window",
     "text_part",
 ]
 
@@ -222,16 +223,11 @@ def no_window(config: dict[str, Any]) -> tuple[str, str] | None:
 def attention_notes(config: dict[str, Any]) -> tuple[str, ...]:
     """What of the attention is not plain: sliding windows, scaled positions, no positions."""
     notes = []
-    width, layers = _small(config, "sliding_window"), _first(config, _LAYERS)
-    if width is not None and config.get("use_sliding_window") is not False:
-        reach = (
-            f"; through {layers} layers a token can act over {layers * (width - 1) + 1:,} positions"
-            if layers is not None
-            else ""
-        )
+    sliding = sliding_window(config)
+    if sliding:
         notes.append(
-            f"attention slides: a layer looks back over {width:,} tokens{reach}. The bits are "
-            f"those of the whole context, of which they remain an upper bound"
+            f"{sliding}. The bits are those of the whole context, of which they remain an upper "
+            f"bound"
         )
     scaling = config.get("rope_scaling")
     if isinstance(scaling, dict) and isinstance(scaling.get("factor"), (int, float)):
@@ -240,6 +236,36 @@ def attention_notes(config: dict[str, Any]) -> tuple[str, ...]:
         notes.append("ALiBi: the context is no hard limit")
     return tuple(notes)
 
+
+def sliding_window(config: dict[str, Any]) -> str:
+    """How far back a layer looks where that is less than the whole context, else nothing.
+
+    >>> sliding_window({"sliding_window": 3, "num_hidden_layers": 2})
+    'attention slides: a layer looks back over 3 tokens; through 2 layers a token can act over
+    5 positions'
+    """
+    width, layers = _small(config, "sliding_window"), _first(config, _LAYERS)
+    if width is None or config.get("use_sliding_window") is False:
+        return ""
+    kinds = config.get("layer_types")
+    if isinstance(kinds, list) and kinds and not any("sliding" in str(kind) for kind in kinds):
+        return ""
+    if isinstance(kinds, list) and any("sliding" not in str(kind) for kind in kinds):
+        some = sum("sliding" in str(kind) for kind in kinds)
+        return (
+            f"attention slides in {some} of {len(kinds)} layers, which look back over {width:,} "
+            f"tokens; the others see the whole context"
+        )
+    if layers is None or config.get("model_type") in _SOME_SLIDE:
+        return f"attention slides: a layer looks back over {width:,} tokens"
+    return (
+        f"attention slides: a layer looks back over {width:,} tokens; through {layers} layers a "
+        f"token can act over {layers * (width - 1) + 1:,} positions"
+    )
+
+
+#: Some of their layers see the whole context, even where the configuration does not say which.
+_SOME_SLIDE = ("gemma2", "gemma3", "gemma3_text", "cohere2", "gpt_oss", "olmo3", "exaone4")
 
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _HEADS = ("num_attention_heads", "n_head", "n_heads", "num_heads")

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,6 +21,7 @@ from fsm_gpt.files import shown
 if TYPE_CHECKING:
     from fsm_gpt.chain import Chain
     from fsm_gpt.decoding import Rule
+    from fsm_gpt.gpt.load import LoadedModel
 
 __all__ = [
     "Reading",
@@ -27,6 +29,7 @@ __all__ = [
     "chain_options",
     "check_text",
     "read_chain",
+    "read_model",
     "read_to_analyse",
     "watch_long_run",
 ]
@@ -44,6 +47,7 @@ class Reading:
     truncate_to: int | None = None
     device: str | None = None
     max_memory: float = 8.0
+    heads: int | None = None
 
     @property
     def of_checkpoints(self) -> bool:
@@ -65,9 +69,10 @@ def chain_options(command: Callable[..., Any]) -> Callable[..., Any]:
         truncate_to: int | None,
         device: str | None,
         max_memory: float,
+        heads: int | None,
         **others: Any,
     ) -> Any:
-        how = Reading(vocabulary, short_contexts, truncate_to, device, max_memory)
+        how = Reading(vocabulary, short_contexts, truncate_to, device, max_memory, heads)
         return command(how=how, **others)
 
     taking: Callable[..., Any] = packed
@@ -77,7 +82,13 @@ def chain_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--vocabulary",
                 type=FILE,
                 metavar="FILE",
-                help="The checkpoint's tokens: nanoGPT's meta.pkl, a JSON list, or the characters.",
+                help="The model's tokens: meta.pkl, tokenizer.json, a JSON list, or characters.",
+            ),
+            click.option(
+                "--heads",
+                type=int,
+                metavar="N",
+                help="How many attention heads, for minGPT's files, which do not say.",
             ),
             click.option(
                 "--short-contexts", is_flag=True, help="Also the contexts shorter than a window."
@@ -116,8 +127,9 @@ def read_chain(
     if is_chain_file(path) and not checkpoint_only:
         if how.of_checkpoints:
             raise click.UsageError(
-                f"{shown(path)} holds a chain, and --vocabulary, --short-contexts, --truncate-to "
-                f"and --device are for checkpoints. Extract the chain anew with them.",
+                f"{shown(path)} holds a chain, and --vocabulary, --heads, --short-contexts, "
+                f"--truncate-to and --device are for checkpoints. Extract the chain anew with "
+                f"them.",
                 click.get_current_context(),
             )
         need = LOADING * os.path.getsize(path) / 2**30
@@ -179,14 +191,20 @@ def _refuse_above(how: Reading, need: float, what: str) -> None:
         )
 
 
-def _extracted(path: str, how: Reading, decoding: Sequence[Rule]) -> Chain:
+def read_model(path: str, how: Reading) -> LoadedModel:
+    """The model in a file or folder; a device that is asked for and not here is refused first."""
     from fsm_gpt.as_found import refuse_device
-    from fsm_gpt.extract import extract
     from fsm_gpt.gpt import load_model
 
     if how.device is not None:
         refuse_device(how.device)
-    model = load_model(path, vocabulary=read_vocabulary_option(how.vocabulary))
+    return load_model(path, vocabulary=read_vocabulary_option(how.vocabulary), n_head=how.heads)
+
+
+def _extracted(path: str, how: Reading, decoding: Sequence[Rule]) -> Chain:
+    from fsm_gpt.extract import extract
+
+    model = read_model(path, how)
     try:
         with progress("extracting", timed=True) as tick:
             return extract(
@@ -205,30 +223,37 @@ def _extracted(path: str, how: Reading, decoding: Sequence[Rule]) -> Chain:
 
 def _refuse_neither(path: str) -> None:
     """Refuse a file that is neither a chain file nor anything that could be a checkpoint."""
+    from fsm_gpt.headers import kind_of, start_of
+
+    if not os.path.isfile(path):
+        return  # a missing file or a folder is explained by those who read it
+    start, size = start_of(Path(path))
+    kind = kind_of(start, size)
+    if kind == "safetensors":
+        what = _foreign_safetensors(path, size)
+    elif not size:
+        what = "empty"
+    else:
+        what = f"{size:,} bytes of another kind" if kind == "unknown" else None
+    if what is not None:
+        raise FileProblem(
+            f"{shown(path)}: it is neither a chain file nor a checkpoint ({what}). Give a file of "
+            f"fsm-gpt extract or fsm-gpt train, nanoGPT's ckpt.pt, or the folder of a Hugging Face "
+            f"model."
+        )
+
+
+def _foreign_safetensors(path: str, size: int) -> str | None:
+    """What a safetensors file is that is no checkpoint, or None where it is one."""
     try:
         with open(path, "rb") as file:
-            start, size = file.read(9), os.fstat(file.fileno()).st_size
-            length = int.from_bytes(start[:8], "little")
-            if start.startswith((b"PK\x03\x04", b"\x80")):
-                return  # as PyTorch writes them, now and before version 1.6
-            if start[8:] == b"{" and 2 <= length <= min(size - 8, 100_000_000):
-                what = "a safetensors file that says of itself neither"
-                if "fsm_gpt" in (
-                    json.loads(b"{" + file.read(length - 1)).get("__metadata__") or {}
-                ):
-                    return
-            elif not size:
-                what = "empty"
-            else:
-                what = f"{size:,} bytes of another kind"
-    except OSError:
-        return  # a missing file or a folder is explained by those who read it
-    except (ValueError, AttributeError, RecursionError):
-        what = "a damaged safetensors file"
-    raise FileProblem(
-        f"{shown(path)}: it is neither a chain file nor a checkpoint ({what}). Give a file of "
-        f"fsm-gpt extract or fsm-gpt train, or nanoGPT's ckpt.pt."
-    )
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if length <= min(size - 8, 100_000_000) else {}
+        if "fsm_gpt" in (header.get("__metadata__") or {}):
+            return None
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        return "a damaged safetensors file"
+    return "a safetensors file that says of itself neither"
 
 
 def check_text(text: str, chain: Chain) -> None:

@@ -36,8 +36,9 @@ def extract(
 ) -> None:
     """Ask a checkpoint about every context and write the chain that it is.
 
-    CHECKPOINT is a file of fsm-gpt train, or nanoGPT's ckpt.pt. Decoding options apply
-    in the order in which they are typed.
+    CHECKPOINT is a file of fsm-gpt train, nanoGPT's ckpt.pt, a state dict of minGPT, a .bin
+    of llama2.c, a folder of a Hugging Face model, or GGUF. Decoding options apply in the
+    order in which they are typed.
     """
     ready_to_write(output, checkpoint, how.vocabulary)
     chain = read_chain(checkpoint, how, decoding=decoding, checkpoint_only=True)

@@ -109,7 +109,10 @@ def _is_a_path(given: str) -> bool:
 
 
 def read_vocabulary_option(given: str | None) -> Vocabulary | None:
-    """A vocabulary: the path of a JSON file or a meta.pkl, or the tokens as characters."""
+    """A vocabulary: the path of a JSON file or a meta.pkl, or the tokens as characters.
+
+    JSON may be a list, an object of tokens and their ids, or a tokenizer.json.
+    """
     if given is None:
         return None
     from fsm_gpt.space import Vocabulary

@@ -1,10 +1,10 @@
 """Any causal language model that the package ``transformers`` knows, from a folder or a GGUF file.
 
 The package computes; what is here keeps it to that. No code of the folder is run
-(``trust_remote_code=False``), nothing is fetched (``local_files_only=True``), no pickle
-is opened (``use_safetensors=True``), attention is computed by the package's plain code,
-weights that are missing are an error where the package would put random ones, and the claims
-of a configuration are compared with what the files hold before anything of their size is made.
+(``trust_remote_code=False``), nothing is fetched (``local_files_only=True``), no pickle is
+opened (``use_safetensors=True``), no attention of somebody else's is taken. Weights that are
+missing are an error, where the package would put random ones. What a configuration claims is
+compared with what the files hold before anything of its size is made.
 
 https://huggingface.co/docs/transformers
 """
@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fsm_gpt.capacity.config import attention_notes, context_of
+from fsm_gpt.capacity.config import context_of, sliding_window
 from fsm_gpt.errors import FileProblem, FsmGptError, InvalidArgument, MissingExtra
 from fsm_gpt.files import shown
 from fsm_gpt.gpt.archive import first_line, sha256_of
@@ -99,15 +99,18 @@ def load_by_transformers(
         about={
             "format": f"{config.model_type}, Hugging Face folder",
             "sha256": folder.sha256(),
-            "notes": "; ".join((*notes, *attention_notes(config.get_text_config().to_dict()))),
+            "attention": sliding_window(config.get_text_config().to_dict()),
+            "context_stated": "; ".join(notes),
         },
     )
 
 
 def load_gguf(
-    path: Path, header: GGUFHeader, *, vocabulary: Vocabulary | None
+    path: Path, header: GGUFHeader, *, vocabulary: Vocabulary | None, own: bool = False
 ) -> TransformersModel:
     """Read a GGUF file by the package's own reader; quantised weights are multiplied out.
+
+    ``own`` says that the vocabulary is the file's own.
 
     Raises
     ------
@@ -133,22 +136,21 @@ def load_gguf(
         path,
         header.number("context_length"),
         vocabulary,
-        own=True,
+        own=own,
         about={
             "format": f"{header.architecture}, GGUF",
             "sha256": sha256_of(path),
-            "notes": "; ".join(attention_notes(config.get_text_config().to_dict())),
+            "attention": sliding_window(config.get_text_config().to_dict()),
         },
     )
 
 
 def _options(config: Any) -> dict[str, Any]:
-    """How a model is made: plain attention, in float32, nothing fetched and nothing run."""
+    """How a model is made: in float32 (or float64), nothing fetched and nothing run."""
     return {
         "trust_remote_code": False,
         "local_files_only": True,
         "dtype": torch.float64 if config.dtype == torch.float64 else torch.float32,
-        "attn_implementation": "eager",
         "output_loading_info": True,
     }
 
@@ -206,9 +208,16 @@ def _configuration(transformers: Any, folder: Folder) -> Any:
 
 
 def _plain(config: dict[str, Any]) -> dict[str, Any]:
-    """The configuration without what is decided here."""
-    decided = {"attn_implementation", "_attn_implementation", "_name_or_path", "use_cache"}
-    return {str(key): value for key, value in config.items() if key not in decided}
+    """The configuration without what is decided here, in its parts too.
+
+    The name of an attention could be that of a repository with code for it.
+    """
+    decided = {"_name_or_path", "use_cache"}
+    return {
+        key: _plain(value) if isinstance(value, dict) else value
+        for key, value in config.items()
+        if key not in decided and "attn_implementation" not in key
+    }
 
 
 def _refuse_claims(transformers: Any, config: Any, folder: Folder) -> None:
@@ -229,9 +238,7 @@ def _refuse_sizes(transformers: Any, config: Any, path: Path, tensors: int, weig
                 f"again."
             )
     with _reading(path, transformers), torch.device("meta"):
-        model = transformers.AutoModelForCausalLM.from_config(
-            config, attn_implementation="eager", trust_remote_code=False
-        )
+        model = transformers.AutoModelForCausalLM.from_config(config, trust_remote_code=False)
     claimed = sum(weight.numel() for weight in model.parameters())
     constants = sum(buffer.numel() * buffer.element_size() for buffer in model.buffers())
     if claimed > weights or constants > LARGEST_CONSTANTS:

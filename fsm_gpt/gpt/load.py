@@ -131,7 +131,8 @@ def _of_file(path: Path, named: Vocabulary | None, n_head: int | None) -> Loaded
             return load_llama2c(path, vocabulary=named)
         case "gguf":
             header = read_gguf_header(path)
-            return load_gguf(path, header, vocabulary=named or gguf_vocabulary(header, path))
+            tokens = gguf_vocabulary(header, path) if named is None else named
+            return load_gguf(path, header, vocabulary=tokens, own=named is None)
         case "pickle":
             raise UnsafeFile(
                 f"{shown(path)}: it is a bare pickle (or was saved by PyTorch before version 1.6). "
