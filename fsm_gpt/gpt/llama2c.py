@@ -79,7 +79,8 @@ def _weights(
             groups = count // sizes.group_size
             scales = np.frombuffer(data, "<f4", groups, place + count)
             place += count + 4 * groups
-            array = codes.reshape(groups, -1) * scales[:, None]
+            with np.errstate(all="ignore"):  # damaged scales are refused as numbers
+                array = codes.reshape(groups, -1) * scales[:, None]
         else:
             array = np.frombuffer(data, "<f4", count, place)
             place += 4 * count
