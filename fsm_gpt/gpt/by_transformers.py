@@ -115,17 +115,23 @@ def load_gguf(
     Raises
     ------
     MissingExtra
-        ``transformers`` or ``gguf`` is not installed.
+        ``transformers``, ``gguf`` or ``accelerate`` is not installed.
     FileProblem
         The package does not know the model, or weights are missing.
     """
-    transformers = _package(path, "gguf")
+    transformers = _package(path, "gguf", "accelerate")
     place = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
     with _reading(path, transformers):
         config = transformers.AutoConfig.from_pretrained(
             **place, trust_remote_code=False, local_files_only=True
         )
-    _refuse_sizes(transformers, config, path, header.n_tensors, header.n_weights)
+    _refuse_sizes(transformers, config, path, len(header.shapes), header.n_weights)
+    layers = config.get_text_config().num_hidden_layers
+    if layers != header.n_layers:  # the package passes over what it does not need
+        raise FileProblem(
+            f"{shown(path)}: its header says {layers:,} layers and it holds tensors of "
+            f"{header.n_layers:,}. It is damaged or was put together from two; get it again."
+        )
     with _reading(path, transformers):
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             **place, config=config, **_options(config)

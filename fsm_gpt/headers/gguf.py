@@ -42,13 +42,24 @@ class GGUFHeader:
     """What a GGUF file says of its model."""
 
     metadata: dict[str, Any]
-    n_tensors: int
-    n_weights: int
+    #: Shape of each tensor by name.
+    shapes: dict[str, tuple[int, ...]]
 
     @property
     def architecture(self) -> str:
         """Such as "llama"."""
         return str(self.metadata.get("general.architecture", ""))
+
+    @property
+    def n_weights(self) -> int:
+        """All numbers in all tensors."""
+        return sum(math.prod(shape) for shape in self.shapes.values())
+
+    @property
+    def n_layers(self) -> int:
+        """Layers of which there are tensors, such as blk.0.attn_q.weight."""
+        names = (name.split(".") for name in self.shapes)
+        return len({parts[1] for parts in names if parts[0] == "blk" and len(parts) > 2})
 
     def number(self, name: str) -> int | None:
         """A whole number of the architecture, such as ``context_length``."""
@@ -129,16 +140,18 @@ def _parsed(reader: _Reader, size: int) -> GGUFHeader:
     for _ in range(entries):
         name = reader.text()
         metadata[name] = reader.value(reader.number("I"))
-    weights = furthest = 0
+    shapes = {}
+    furthest = 0
     for _ in range(n_tensors):
         name = reader.text()
         rank = reader.number("I")
         if rank > 8:
             raise ValueError(f"its tensor {name[:60]!r} has {rank} axes")
-        weights += math.prod(reader.number("Q") for _ in range(rank))
+        shapes[name] = tuple(reader.number("Q") for _ in range(rank))
         reader.number("I")  # its type
         furthest = max(furthest, reader.number("Q"))
-    room = size - reader.place
+    header = GGUFHeader(metadata=metadata, shapes=shapes)
+    room, weights = size - reader.place, header.n_weights
     if furthest > room or weights > room * _WEIGHTS_PER_BYTE:
         raise ValueError(f"its tensors claim {weights:,} weights and {room:,} bytes are left")
-    return GGUFHeader(metadata=metadata, n_tensors=n_tensors, n_weights=weights)
+    return header
