@@ -64,9 +64,11 @@ def without_padding(
             f"{shown(path)}: the model has {rows} tokens and the vocabulary has {tokens}. "
             f"That is no padding; give the vocabulary that the model was trained with."
         )
-    for name in ("wte.weight", TIED):
-        if name in weights and len(weights[name]) == rows:
-            weights[name] = weights[name][:tokens]
+    tables = [name for name in ("wte.weight", TIED) if name in weights]
+    if any(len(weights[name]) != rows for name in tables):
+        return config, {}  # a contradiction, which is refused where all shapes are looked at
+    for name in tables:
+        weights[name] = weights[name][:tokens]
     note = (
         f"{rows - tokens} of the {rows} rows have no token and were left out; "
         f"probabilities are those given that a real token follows"

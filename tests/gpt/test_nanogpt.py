@@ -161,6 +161,12 @@ def test_padding_is_left_out(tmp_path: Path) -> None:
     assert "59 of the 64 rows" in model.provenance["padding"]
 
 
+def test_padding_hides_no_contradiction(tmp_path: Path) -> None:
+    content = checkpoint(rows=V) | {"model_args": checkpoint(rows=64)["model_args"]}
+    with pytest.raises(FileProblem, match=r"wte.weight have shape \(5, 8\)"):
+        load_model(written(tmp_path / "ckpt.pt", content), vocabulary=list("abcde"))
+
+
 @pytest.mark.parametrize(("tokens", "rows"), [(6, 5), (4, 5), (63, 65), (5, 60)])
 def test_what_is_no_padding_is_refused(tmp_path: Path, tokens: int, rows: int) -> None:
     path = written(tmp_path / "ckpt.pt", checkpoint(rows=rows))
