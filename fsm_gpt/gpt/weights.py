@@ -65,7 +65,7 @@ def without_padding(
             f"That is no padding; give the vocabulary that the model was trained with."
         )
     tables = [name for name in ("wte.weight", TIED) if name in weights]
-    if any(len(weights[name]) != rows for name in tables):
+    if any(weights[name].shape[:1] != (rows,) for name in tables):
         return config, {}  # a contradiction, which is refused where all shapes are looked at
     for name in tables:
         weights[name] = weights[name][:tokens]

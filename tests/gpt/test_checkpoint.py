@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import safetensors.torch
@@ -62,6 +63,30 @@ def test_a_model_comes_back(
         assert found.state_dict()[name].dtype == dtype
     assert torch.equal(found(IDS), model(IDS))
     assert found.wte.weight is found.lm_head.weight
+
+
+@pytest.mark.parametrize("gelu", ["exact", "tanh"])
+@pytest.mark.parametrize("tied_head", [True, False])
+def test_the_variants_of_mingpt_and_gpt2_come_back(
+    tmp_path: Path, gelu: Literal["exact", "tanh"], tied_head: bool
+) -> None:
+    config = replace(SMALL, gelu=gelu, tied_head=tied_head)
+    model = GPT(config, seed=5)
+    save_model(model, tmp_path / "m")
+    found = load_model(tmp_path / "m")
+    assert isinstance(found, GPT)
+    assert found.config == config
+    assert torch.equal(found(IDS), model(IDS))
+    assert (found.wte.weight is found.lm_head.weight) is tied_head
+    assert torch.equal(found.wte.weight, found.lm_head.weight) is tied_head
+
+
+def test_files_from_before_the_variants_are_read(saved: Path) -> None:
+    def forget(about: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+        del about["config"]["gelu"], about["config"]["tied_head"]
+
+    before = load_model(saved)(IDS)
+    assert torch.equal(load_model(rewritten(saved, forget))(IDS), before)
 
 
 def test_half_precision_is_read_as_float32(tmp_path: Path) -> None:

@@ -165,6 +165,10 @@ def test_padding_hides_no_contradiction(tmp_path: Path) -> None:
     content = checkpoint(rows=V) | {"model_args": checkpoint(rows=64)["model_args"]}
     with pytest.raises(FileProblem, match=r"wte.weight have shape \(5, 8\)"):
         load_model(written(tmp_path / "ckpt.pt", content), vocabulary=list("abcde"))
+    for name in ("transformer.wte.weight", "lm_head.weight"):
+        content["model"][name] = torch.tensor(1.0)
+    with pytest.raises(FileProblem, match=r"wte.weight have shape \(\)"):
+        load_model(written(tmp_path / "ckpt.pt", content), vocabulary=list("abcde"))
 
 
 @pytest.mark.parametrize(("tokens", "rows"), [(6, 5), (4, 5), (63, 65), (5, 60)])

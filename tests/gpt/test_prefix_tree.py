@@ -16,7 +16,7 @@ from fsm_gpt.gpt.model import GPT, GPTConfig
 from fsm_gpt.gpt.prefix_tree import prefix_tree
 
 
-def wide(V=2, L=5, *, layers=2, heads=2, bias=True, norm_bias=True, seed=0):
+def wide(V=2, L=5, *, layers=2, heads=2, bias=True, norm_bias=True, seed=0, **variant):
     """A model whose weights are large, so that its rows differ from one another."""
     config = GPTConfig(
         vocab_size=V,
@@ -26,6 +26,7 @@ def wide(V=2, L=5, *, layers=2, heads=2, bias=True, norm_bias=True, seed=0):
         n_embd=8,
         bias=bias,
         norm_bias=norm_bias,
+        **variant,
     )
     model = GPT(config, seed=seed)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -55,6 +56,14 @@ def test_the_tree_gives_the_rows_of_the_forward_pass(V, L, layers, heads):
 def test_in_float64_they_are_the_same_to_its_roundings(bias, options):
     tree, batched = both(wide(3, 4, bias=bias, norm_bias=bias).double(), **options)
     np.testing.assert_allclose(tree, batched, rtol=1e-12)
+
+
+@pytest.mark.parametrize("variant", [{"gelu": "tanh"}, {"tied_head": False}])
+def test_variants_of_the_model_have_their_tree(variant):
+    tree, batched = both(wide(3, 4, **variant).double())
+    np.testing.assert_allclose(tree, batched, rtol=1e-12)
+    usual = extract(wide(3, 4).double()).next_token
+    assert np.abs(tree - usual).max() > 1e-4, "the variant changes nothing, so nothing is shown"
 
 
 @pytest.mark.parametrize("shorter", [False, True])
