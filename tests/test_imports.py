@@ -39,7 +39,7 @@ USES = {
     "decoding": {"rows"},
     "kernels": {"errors"},
     "headers": {"files"},
-    "capacity": {"files", "result"},
+    "capacity": {"files", "result", "headers"},
     "chain": {"space", "decoding", "kernels", "result"},
     "simulate": {"chain"},
     "io": {"chain", "files"},

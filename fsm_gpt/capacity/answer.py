@@ -7,12 +7,14 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 from operator import index
+from pathlib import Path
 from typing import Any, SupportsIndex
 
 import numpy as np
 
 from fsm_gpt.capacity.config import LARGEST, config_path, read_config
 from fsm_gpt.capacity.figures import Capacity, NoCapacity
+from fsm_gpt.capacity.model_file import read_model_file, stored_parameters
 from fsm_gpt.capacity.models import Model, find_model, nearest_memories, unknown_model
 from fsm_gpt.capacity.size import (
     bits_of_window,
@@ -39,7 +41,8 @@ def capacity(
     ----------
     name_or_path
         A model of the table, written in any usual way ("gpt2", "Llama 3 8B",
-        "meta-llama/llama-3-8b"), or a path to a ``config.json`` or its folder. Without
+        "meta-llama/llama-3-8b"), or a path to a ``config.json`` or its folder, to GGUF,
+        to a .bin of llama2.c, or to a checkpoint of this package. Without
         it, ``vocabulary`` and ``context`` are both needed. A name wins over a folder that
         is called the same; "./gpt2" is the folder.
     vocabulary
@@ -116,13 +119,21 @@ def _model(name_or_path: Pathlike | None) -> Model:
         )
     path = config_path(name_or_path)
     if path is not None and ("/" in name or os.sep in name or path == name):
-        return read_config(path)
+        return _of_path(path, name)
     found = find_model(name)
     if found is not None:
         return found
     if path is not None:
-        return read_config(path)
+        return _of_path(path, name)
     raise unknown_model(name)
+
+
+def _of_path(path: str, given: str) -> Model:
+    """What a file of weights, a configuration, or a folder with both says of its model."""
+    model = read_model_file(path) or read_config(path)
+    if os.path.isdir(given):
+        return replace(model, parameters=stored_parameters(Path(given)))
+    return model
 
 
 def _changed(model: Model, vocabulary: int | None, context: int | None) -> Model:

@@ -51,9 +51,10 @@ def capacity(
 ) -> None:
     """Bits of state of real models: log2(V) * L for V tokens and a context of L.
 
-    NAME_OR_CONFIG is a model, such as gpt2 or llama-3-8b, or a config.json. --vocab and
-    --context replace a model's own numbers, or stand without a model. It is an upper
-    bound on state, not the knowledge stored.
+    NAME_OR_CONFIG is a model, such as gpt2 or llama-3-8b, a config.json or its folder, or a
+    file of weights (GGUF, llama2.c, fsm-gpt train). --vocab and --context replace a model's
+    own numbers, or stand without a model. It is an upper bound on state, not the knowledge
+    stored.
     """
     sizes = vocab is not None or context is not None
     _refuse_contradictions(names, everything=everything, sizes=sizes)

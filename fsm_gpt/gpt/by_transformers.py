@@ -24,7 +24,7 @@ from fsm_gpt.capacity.config import context_of, sliding_window
 from fsm_gpt.errors import FileProblem, FsmGptError, InvalidArgument, MissingExtra
 from fsm_gpt.files import shown
 from fsm_gpt.gpt.archive import first_line, sha256_of
-from fsm_gpt.gpt.folder import Folder
+from fsm_gpt.gpt.folder import Folder, refuse_no_window
 from fsm_gpt.headers.gguf import GGUFHeader
 from fsm_gpt.space import Vocabulary
 
@@ -119,6 +119,7 @@ def load_gguf(
     FileProblem
         The package does not know the model, or weights are missing.
     """
+    refuse_no_window({"model_type": header.architecture}, path)
     transformers = _package(path, "gguf", "accelerate")
     place = {"pretrained_model_name_or_path": str(path.parent), "gguf_file": path.name}
     with _reading(path, transformers):

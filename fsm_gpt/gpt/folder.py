@@ -23,7 +23,7 @@ from fsm_gpt.errors import FileProblem, UnsafeFile
 from fsm_gpt.files import read_limited, shown
 from fsm_gpt.gpt.archive import first_line
 
-__all__ = ["Folder", "open_folder"]
+__all__ = ["Folder", "open_folder", "refuse_no_window"]
 
 WHOLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -99,6 +99,13 @@ def open_folder(path: Path) -> Folder:
         )
     config = parse_config(str(path / "config.json"))
     _refuse_foreign(config, path)
+    refuse_no_window(config, path)
+    files = _files(path)
+    return Folder(path, config, files, _shapes(path, files))
+
+
+def refuse_no_window(config: dict[str, Any], path: Path) -> None:
+    """Refuse a model whose next token does not follow from a window of tokens."""
     why = no_window(config) or no_window(text_part(config) or {})
     if why is not None:
         kind, reason = why
@@ -111,8 +118,6 @@ def open_folder(path: Path) -> Folder:
             f"{shown(path)}: {reason}. {ending}: the states of one are its last L tokens, from "
             f"which the next token follows."
         )
-    files = _files(path)
-    return Folder(path, config, files, _shapes(path, files))
 
 
 def _refuse_foreign(config: dict[str, Any], path: Path) -> None:

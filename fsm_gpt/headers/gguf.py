@@ -33,8 +33,16 @@ _NUMBERS = {
 }
 _STRING, _ARRAY = 8, 9
 
-#: The smallest tensor type, about one and a half bits a weight, needs this many weights a byte.
-_WEIGHTS_PER_BYTE = 6
+#: Weights and bytes of a block, by the id of the tensor's type: F32, F16, BF16 and others, Q4_0 to Q8_0
+#: and the K-quants, Q2_K to Q8_K.
+_BLOCKS = {
+    **{0: (1, 4), 1: (1, 2), 30: (1, 2), 28: (1, 8), 24: (1, 1), 25: (1, 2), 26: (1, 4)},
+    **{2: (32, 18), 3: (32, 20), 6: (32, 22), 7: (32, 24), 8: (32, 34)},
+    **{10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210)},
+    **{15: (256, 292)},
+}
+#: The smallest type, about one and a half bits a weight: no other takes fewer bytes.
+_SMALLEST = (6, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,17 +149,17 @@ def _parsed(reader: _Reader, size: int) -> GGUFHeader:
         name = reader.text()
         metadata[name] = reader.value(reader.number("I"))
     shapes = {}
-    furthest = 0
+    end = 0  # of the last tensor, from where the data begins
     for _ in range(n_tensors):
         name = reader.text()
         rank = reader.number("I")
         if rank > 8:
             raise ValueError(f"its tensor {name[:60]!r} has {rank} axes")
         shapes[name] = tuple(reader.number("Q") for _ in range(rank))
-        reader.number("I")  # its type
-        furthest = max(furthest, reader.number("Q"))
-    header = GGUFHeader(metadata=metadata, shapes=shapes)
-    room, weights = size - reader.place, header.n_weights
-    if furthest > room or weights > room * _WEIGHTS_PER_BYTE:
-        raise ValueError(f"its tensors claim {weights:,} weights and {room:,} bytes are left")
-    return header
+        weights, stored = _BLOCKS.get(reader.number("I"), _SMALLEST)
+        length = math.prod(shapes[name]) // weights * stored
+        end = max(end, reader.number("Q") + length)
+    room = size - reader.place
+    if end > room:
+        raise ValueError(f"its tensors claim {end:,} bytes and {room:,} are left")
+    return GGUFHeader(metadata=metadata, shapes=shapes)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from fsm_gpt.capacity import capacity
 from fsm_gpt.gpt.load import load_model
 from tests.gpt.test_gguf import theirs as llama_of_transformers, written as write_gguf
 from tests.gpt.test_llama2c import content as llama2c, weights as llama_weights
@@ -281,3 +282,48 @@ def test_an_extra_that_is_missing(
     put(folder, models["llama"])
     monkeypatch.setitem(__import__("sys").modules, "transformers", None)
     assert "pip install 'fsm-gpt[hf]'" in refused(3, "extract", "m")
+
+
+@pytest.mark.parametrize("kind", ["gguf", "llama2c-0", "llama2c-2", "gpt2", "llama"])
+def test_the_capacity_of_a_model_is_read_from_it(
+    fsm_gpt, folder: Path, models: Any, kind: str
+) -> None:
+    """The same vocabulary, context and weights as the model has once it is loaded."""
+    put(folder, models[kind])
+    model = load_model("m")
+    found = capacity(folder / "m")
+    assert (found.vocabulary, found.context) == (len(model.vocabulary), model.context)
+    assert found.parameters == model.n_parameters
+    # Keys and values of 16 bits: 2 layers; GPT-2 of 8 and Llama of 16 in own heads of keys,
+    # llama2.c of 4 and GGUF of 8 in shared ones (their heads of 2 and 4, two of each).
+    width = {"gpt2": 8, "llama": 16, "gguf": 8}.get(kind, 4)
+    assert found.cache_bytes == 2 * 2 * width * model.context * 2
+    assert fsm_gpt("capacity", "m").code == 0
+
+
+def test_the_capacity_of_our_own_checkpoint(fsm_gpt, made: Path) -> None:
+    model = load_model(made / "model")
+    found = capacity(made / "model")
+    assert (found.vocabulary, found.context, found.parameters) == (2, 3, model.n_parameters)
+    assert found.bits == 3
+
+
+def test_the_capacity_of_what_does_not_say_it(refused, folder: Path, models: Any) -> None:
+    put(folder, models["nanogpt"])
+    assert "load_model()" in refused(4, "capacity", "m")
+    (folder / "x").write_bytes((folder / "m").read_bytes()[:0] + b"\0" * 99)
+    refused(4, "capacity", "x")
+    save_file({"a": torch.zeros(3)}, folder / "y")
+    assert "does not say the sizes" in refused(4, "capacity", "y")
+
+
+@pytest.mark.parametrize("tenth", range(10))
+@pytest.mark.parametrize("kind", ["gguf", "llama2c-1"])
+def test_the_capacity_of_a_file_cut_short(
+    refused, fsm_gpt, folder: Path, models: Any, kind: str, tenth: int
+) -> None:
+    data = models[kind][""]
+    put(folder, {"": data[: len(data) * tenth // 10]})
+    said = fsm_gpt("capacity", "./m")
+    assert said.code == 4, said
+    assert said.error

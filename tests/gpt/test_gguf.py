@@ -14,6 +14,7 @@ from fsm_gpt.extract import extract
 from fsm_gpt.gpt.by_transformers import TransformersModel
 from fsm_gpt.gpt.load import load_model
 from fsm_gpt.headers import read_gguf_header
+from fsm_gpt.headers.gguf import _BLOCKS, _SMALLEST
 
 gguf = pytest.importorskip("gguf", reason="needs the extra hf")
 transformers = pytest.importorskip("transformers", reason="needs the extra hf")
@@ -122,6 +123,15 @@ def test_the_header_is_read_without_the_package(tmp_path: Path) -> None:
     assert header.n_weights == sum(weight.numel() for weight in model.parameters())
 
 
+def test_an_end_that_is_missing_is_seen_in_the_header(tmp_path: Path) -> None:
+    path = written(tmp_path / "x", theirs())
+    data = path.read_bytes()
+    read_gguf_header(path)
+    path.write_bytes(data[:-32])  # the last tensor ends in at most 31 bytes of padding
+    with pytest.raises(FileProblem, match="its tensors claim"):
+        read_gguf_header(path)
+
+
 @pytest.mark.parametrize("tenth", range(10))
 def test_a_file_cut_short_is_refused(tmp_path: Path, tenth: int) -> None:
     path = written(tmp_path / "x", theirs())
@@ -203,3 +213,26 @@ def test_a_hostile_header(tmp_path: Path, name: str) -> None:
     with pytest.raises(FileProblem, match="header does not hold together") as caught:
         load_model(path)
     assert "\n" not in str(caught.value)
+
+
+def test_the_sizes_of_types_are_the_packages() -> None:
+    """GGML_QUANT_SIZES of the package gguf: weights and bytes of a block."""
+    for kind, size in gguf.GGML_QUANT_SIZES.items():
+        known = _BLOCKS.get(int(kind))
+        assert known in (None, size), kind
+        if known is None:
+            assert size[0] * _SMALLEST[1] <= size[1] * _SMALLEST[0], f"{kind} takes fewer bytes"
+    assert set(_BLOCKS) <= {int(kind) for kind in gguf.GGML_QUANT_SIZES}
+
+
+def test_a_recurrent_model_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    writer = gguf.GGUFWriter(path, "mamba")
+    writer.add_uint32("mamba.context_length", 2**20)
+    writer.add_tensor("token_embd.weight", np.zeros((V, C), dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(FileProblem, match="A recurrent model is no window chain"):
+        load_model(path)
