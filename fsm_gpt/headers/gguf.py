@@ -33,7 +33,7 @@ _NUMBERS = {
 }
 _STRING, _ARRAY = 8, 9
 
-#: Weights and bytes of a block, by the id of the tensor's type: F32, F16, BF16 and others, Q4_0 to Q8_0
+#: Weights and bytes of a block, by the id of the tensor's type: plain numbers, Q4_0 to Q8_0,
 #: and the K-quants, Q2_K to Q8_K.
 _BLOCKS = {
     **{0: (1, 4), 1: (1, 2), 30: (1, 2), 28: (1, 8), 24: (1, 1), 25: (1, 2), 26: (1, 4)},
@@ -41,8 +41,8 @@ _BLOCKS = {
     **{10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210)},
     **{15: (256, 292)},
 }
-#: The smallest type, about one and a half bits a weight: no other takes fewer bytes.
-_SMALLEST = (6, 1)
+#: No other type takes fewer bytes than one for eight weights.
+_SMALLEST = (8, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
