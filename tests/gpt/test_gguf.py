@@ -98,9 +98,14 @@ def paired(matrix: npt.NDArray[np.float32], heads: int) -> npt.NDArray[np.float3
     return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(matrix.shape))
 
 
-def test_it_gives_the_probabilities_of_the_model_it_was_made_from(tmp_path: Path) -> None:
+def test_it_gives_the_probabilities_of_the_model_it_was_made_from(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     model = theirs()
-    ours = load_model(written(tmp_path / "anything.txt", model))
+    path = written(tmp_path / "anything.txt", model)
+    capfd.readouterr()
+    ours = load_model(path)
+    assert capfd.readouterr() == ("", "")  # no bar and no remark of the package
     assert isinstance(ours, TransformersModel)
     assert ours.context == L
     assert list(ours.vocabulary) == ["<unk>", "<s>", "</s>", " a", "\n"]
