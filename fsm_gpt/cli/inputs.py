@@ -124,6 +124,18 @@ def read_vocabulary_option(given: str | None) -> Vocabulary | None:
     return read_vocabulary(Path(given))
 
 
+def _parts(path: str) -> list[str]:
+    """The file itself, or what a folder holds of a model."""
+    if os.path.isdir(path):
+        return [
+            entry.path
+            for entry in os.scandir(path)
+            if entry.is_file()
+            and re.match(r"(config|tokenizer|model.*)\.(json|safetensors)$", entry.name)
+        ]
+    return [path] if os.path.isfile(path) else []
+
+
 def output_option(default: str | None, what: str) -> Callable[..., Any]:
     """The option --output; without a default it must be given."""
     # To click a default of None is a value.
@@ -143,8 +155,11 @@ def ready_to_write(output: str, *inputs: str | None) -> None:
     """Find out before long work that the output can be written, and is none of the inputs."""
     check_writable(output)
     for path in inputs:
-        same = path and os.path.isfile(path) and os.path.isfile(output)
-        if path and same and os.path.samefile(path, output):
+        if (
+            path
+            and os.path.isfile(output)
+            and any(os.path.samefile(part, output) for part in _parts(path))
+        ):
             raise FileProblem(
                 f"{shown(output)}: it is what is read here, and would be overwritten. "
                 f"Name another file with --output."

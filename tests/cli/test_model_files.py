@@ -115,6 +115,14 @@ def test_the_tokens_of_a_folder_have_their_names(fsm_gpt, folder: Path, models: 
     assert "[w0]" in said.out
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_model_is_not_overwritten(refused, folder: Path, models: Any, name: str) -> None:
+    put(folder, models["llama"])
+    said = refused(4, "extract", "m", "--truncate-to", "1", "--output", f"m/{name}")
+    assert "it is what is read here" in said
+    assert (folder / "m" / name).read_bytes() == models["llama"][name]
+
+
 def test_heads_are_asked_for(refused, folder: Path, models: Any) -> None:
     put(folder, models["mingpt"])
     assert "--heads on the command line" in refused(1, "extract", "m")
