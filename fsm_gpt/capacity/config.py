@@ -12,6 +12,7 @@ import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from fsm_gpt.capacity.kinds import no_window
 from fsm_gpt.capacity.models import CacheShape, Model
 from fsm_gpt.errors import FileProblem
 from fsm_gpt.files import Pathlike, read_limited, shown
@@ -23,7 +24,6 @@ __all__ = [
     "attention_notes",
     "config_path",
     "context_of",
-    "no_window",
     "parse_config",
     "read_config",
     "sliding_window",
@@ -53,14 +53,6 @@ VOCABULARY_KEYS = ("vocab_size", "n_vocab", "padded_vocab_size")
 #: Where models of several kinds keep the part that writes text.
 _TEXT_PARTS = ("text_config", "llm_config", "language_config", "decoder")
 
-#: Their state is carried from the whole past, or partly so.
-_RECURRENT = (
-    *("rwkv", "mamba", "falcon_mamba", "falcon_h1", "jamba", "zamba", "bamba", "recurrent_gemma"),
-    *("nemotron_h", "granitemoehybrid", "xlstm", "qwen3_next", "plamo2", "minimax", "retnet"),
-    *("transfo-xl", "xlnet", "reformer", "lfm2", "kimi_linear", "olmo_hybrid", "qwen3_5"),
-)
-#: They fill gaps or embed texts, and have no next token.
-_NO_NEXT_TOKEN = ("bert", "roberta", "xlm-roberta", "distilbert", "albert", "electra", "modernbert")
 #: Each head has a key and a value of its own, unless num_key_value_heads says otherwise.
 _OWN_KEYS = ("gpt2", "openai-gpt", "gptj", "gpt_neox", "opt", "bloom", "codegen", "ctrl", "llama")
 
@@ -198,26 +190,6 @@ def context_of(config: dict[str, Any], path: str) -> tuple[int | None, tuple[str
     if not different:
         return context, ()
     return context, (f"the context is {key}; {_listed(different)}",)
-
-
-def no_window(config: dict[str, Any]) -> tuple[str, str] | None:
-    """Why log2(V) * L would not be the model's state, if so."""
-    kind = config.get("model_type")
-    if not isinstance(kind, str):
-        return None
-    if kind in _RECURRENT or kind.rstrip("0123456789") in _RECURRENT:
-        return (
-            "state is not a window",
-            f"its state is not a window of tokens: a model of type {kind} carries numbers from "
-            f"the whole past, and log2(V) * L does not count those",
-        )
-    if kind in _NO_NEXT_TOKEN:
-        return (
-            "no next token",
-            f"a model of type {kind} fills gaps in a text that is there already and has no next "
-            f"token, so it is no chain of windows",
-        )
-    return None
 
 
 def attention_notes(config: dict[str, Any]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fsm_gpt.capacity.config import no_window
+from fsm_gpt.capacity.kinds import no_window
 from fsm_gpt.capacity.models import CacheShape, Model
 from fsm_gpt.errors import FileProblem
 from fsm_gpt.files import shown

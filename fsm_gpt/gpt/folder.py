@@ -18,7 +18,8 @@ import safetensors
 from safetensors import SafetensorError
 from torch import Tensor
 
-from fsm_gpt.capacity.config import no_window, parse_config, text_part
+from fsm_gpt.capacity.config import parse_config, text_part
+from fsm_gpt.capacity.kinds import no_window
 from fsm_gpt.errors import FileProblem, UnsafeFile
 from fsm_gpt.files import read_limited, shown
 from fsm_gpt.gpt.archive import first_line

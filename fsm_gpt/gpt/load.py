@@ -28,7 +28,7 @@ from typing import TypeAlias
 from fsm_gpt.errors import FileProblem, InvalidArgument, UnsafeFile
 from fsm_gpt.files import shown
 from fsm_gpt.gpt.archive import read_archive
-from fsm_gpt.gpt.by_transformers import TransformersModel, load_by_transformers, load_gguf
+from fsm_gpt.gpt.by_transformers import load_by_transformers, load_gguf
 from fsm_gpt.gpt.checkpoint import load_checkpoint
 from fsm_gpt.gpt.folder import open_folder
 from fsm_gpt.gpt.gpt2 import is_gpt2, load_gpt2
@@ -38,6 +38,7 @@ from fsm_gpt.gpt.mingpt import is_state_dict, load_mingpt
 from fsm_gpt.gpt.model import GPT
 from fsm_gpt.gpt.nanogpt import load_nanogpt
 from fsm_gpt.gpt.tokenizer_file import gguf_vocabulary
+from fsm_gpt.gpt.transformers_model import TransformersModel
 from fsm_gpt.gpt.vocabulary_file import read_vocabulary
 from fsm_gpt.headers.gguf import read_gguf_header
 from fsm_gpt.headers.kind import kind_of, start_of

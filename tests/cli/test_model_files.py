@@ -302,9 +302,9 @@ def test_the_capacity_of_a_model_is_read_from_it(
     found = capacity(folder / "m")
     assert (found.vocabulary, found.context) == (len(model.vocabulary), model.context)
     assert found.parameters == model.n_parameters
-    # Keys and values of 16 bits: 2 layers; GPT-2 of 8 and Llama of 16 in own heads of keys,
-    # llama2.c of 4 and GGUF of 8 in shared ones (their heads of 2 and 4, two of each).
-    width = {"gpt2": 8, "llama": 16, "gguf": 8}.get(kind, 4)
+    # Keys and values of 16 bits in 2 layers: GPT-2 of width 8 and Llama of 16 have own heads of
+    # keys, llama2.c and GGUF of width 16 share 2 of their 4.
+    width = {"gpt2": 8, "llama": 16}.get(kind, 8)
     assert found.cache_bytes == 2 * 2 * width * model.context * 2
     assert fsm_gpt("capacity", "m").code == 0
 

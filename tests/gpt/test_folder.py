@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from fsm_gpt.errors import FileProblem, MissingExtra, UnsafeFile
 from fsm_gpt.extract import extract
-from fsm_gpt.gpt.by_transformers import TransformersModel
 from fsm_gpt.gpt.load import load_model
 from fsm_gpt.gpt.model import GPT
+from fsm_gpt.gpt.transformers_model import TransformersModel
 
 transformers = pytest.importorskip("transformers", reason="needs the extra hf")
 

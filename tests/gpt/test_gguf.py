@@ -11,8 +11,8 @@ import torch
 
 from fsm_gpt.errors import FileProblem
 from fsm_gpt.extract import extract
-from fsm_gpt.gpt.by_transformers import TransformersModel
 from fsm_gpt.gpt.load import load_model
+from fsm_gpt.gpt.transformers_model import TransformersModel
 from fsm_gpt.headers import read_gguf_header
 from fsm_gpt.headers.gguf import _BLOCKS, _SMALLEST
 
