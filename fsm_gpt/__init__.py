@@ -33,6 +33,9 @@ _PUBLIC = {
         "Exploration",
         "ExplorationInterrupted",
         "explore",
+        "greedy_cycles",
+        "load_exploration",
+        "save_exploration",
     ],
     "fsm_gpt.extract": ["extract"],
     "fsm_gpt.gpt": ["GPT", "GPTConfig", "TrainingRun", "load_model", "save_model", "train"],
@@ -83,6 +86,9 @@ if TYPE_CHECKING:
         Exploration as Exploration,
         ExplorationInterrupted as ExplorationInterrupted,
         explore as explore,
+        greedy_cycles as greedy_cycles,
+        load_exploration as load_exploration,
+        save_exploration as save_exploration,
     )
     from fsm_gpt.extract import extract as extract
     from fsm_gpt.gpt import (

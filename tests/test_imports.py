@@ -45,7 +45,7 @@ USES = {
     "io": {"chain", "files"},
     "threads": set(),
     "extract": {"chain", "threads"},
-    "explore": {"extract", "io"},
+    "explore": {"extract", "io", "files"},
     "gpt": {"space", "files", "result", "threads"},
     "markov": {"chain"},
     "report": {"markov", "capacity", "files"},

@@ -5,6 +5,15 @@
 and keeps nothing but the loops.
 """
 
+from fsm_gpt.explore.cycles import (
+    GreedyCycle as GreedyCycle,
+    GreedyCycles as GreedyCycles,
+    greedy_cycles as greedy_cycles,
+)
+from fsm_gpt.explore.file import (
+    load_exploration as load_exploration,
+    save_exploration as save_exploration,
+)
 from fsm_gpt.explore.machine import (
     Exploration as Exploration,
     ExplorationInterrupted as ExplorationInterrupted,
@@ -14,5 +23,10 @@ from fsm_gpt.explore.reach import explore as explore
 __all__ = [
     "Exploration",
     "ExplorationInterrupted",
+    "GreedyCycle",
+    "GreedyCycles",
     "explore",
+    "greedy_cycles",
+    "load_exploration",
+    "save_exploration",
 ]

@@ -13,7 +13,7 @@ from fsm_gpt.errors import Interrupted, InvalidArgument, StateSpaceTooLarge
 from fsm_gpt.explore.continued import check_same_model, known_rows
 from fsm_gpt.explore.machine import Exploration, ExplorationInterrupted, machine_of
 from fsm_gpt.explore.prompts import Prompts, read_prompts
-from fsm_gpt.explore.rows import Asker, Floats, Known
+from fsm_gpt.explore.rows import Asker, Floats, Known, batch_of, one_or_more
 from fsm_gpt.explore.search import Limits, Progress, Search
 from fsm_gpt.explore.windows import Table, Windows
 from fsm_gpt.space import Vocabulary
@@ -102,7 +102,7 @@ def explore(
     ...     return np.log(0.25 + 0.5 * np.eye(3)[ids[:, 0]] * [1, 0, 1] + 0.25 * np.eye(3)[1])
     >>> from fsm_gpt.decoding import TopK
     >>> print(explore(model, ["a"], decoding=TopK(2), vocabulary="abc", context=2))
-    exploration from 1 prompt (decoding top-k 2): 5 states, 10 transitions, found within 3 tokens
+    exploration from 1 prompt (decoding top-k 2): 5 states, 10 transitions, found within 2 tokens
       complete: nothing else can be reached
     >>> print(explore(model, ["a"], decoding=TopK(2), vocabulary="abc", context=2, max_states=3))
     exploration from 1 prompt (decoding top-k 2): 3 states, 6 transitions, found within 1 token
@@ -129,7 +129,7 @@ the state 'unexplored'
     limits = _limits(windows, max_states, max_depth, min_probability, max_memory_gib)
     provenance = provenance_of(model, own_context, length)
     with asking(model, named, device=device) as rows_of:
-        ask = Asker(windows, rules, rows_of, known, _batch(windows, batch))
+        ask = Asker(windows, rules, rows_of, batch_of(windows, batch, where="explore"), known)
         if resume is not None:
             check_same_model(resume, ask, provenance)
         search = Search(ask, limits, progress)
@@ -160,8 +160,8 @@ def _limits(
     max_memory_gib: float,
 ) -> Limits:
     """The limits, checked; memory as a number of transitions."""
-    states = _one_or_more(max_states, "max_states")
-    depth = None if max_depth is None else _one_or_more(max_depth, "max_depth")
+    states = one_or_more(max_states, "max_states", where="explore")
+    depth = None if max_depth is None else one_or_more(max_depth, "max_depth", where="explore")
     if not 0 <= min_probability <= 1:
         raise InvalidArgument(
             f"explore: min_probability is {min_probability!r}, and a probability lies between 0 "
@@ -172,23 +172,6 @@ def _limits(
     each = 200 + 3 * windows.key_bytes + 12 * windows.length
     room = max_memory_gib * 2**30 / each
     return Limits(states, depth, float(min_probability), int(min(room, 2**62)))
-
-
-def _one_or_more(value: int, name: str) -> int:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or value < 1:
-        raise InvalidArgument(
-            f"explore: {name} is {value!r}, and it is a whole number of 1 or more: with less, "
-            f"nothing would be explored."
-        )
-    return int(value)
-
-
-def _batch(windows: Windows, batch: int | None) -> int:
-    """Windows in one call of the model."""
-    if batch is None:
-        return max(1, min(1024, 2**21 // (windows.length * windows.n_tokens)))
-    return _one_or_more(batch, "batch")
 
 
 def _distinct(windows: Windows, starts: Sequence[tuple[int, ...]]) -> tuple[Table, Floats]:

@@ -21,7 +21,7 @@ from fsm_gpt.decoding import Rule
 from fsm_gpt.errors import InvalidArgument, InvalidChain
 from fsm_gpt.explore.windows import Growing, Ids, Index, Table, Windows
 
-__all__ = ["Asker", "Block", "Known", "RowStore", "decoded"]
+__all__ = ["Asker", "Block", "Known", "RowStore", "batch_of", "decoded", "one_or_more"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -105,8 +105,10 @@ class Asker:
     windows: Windows
     rules: tuple[Rule, ...]
     rows_of: Callable[[Ids], asking.Rows]
-    known: Known
     batch: int
+    known: Known = field(default_factory=Known)
+    #: The function that asks, for errors.
+    where: str = "explore"
 
     def batches(self, table: Table) -> list[slice]:
         """The rows of a table cut into batches, each of windows of one size.
@@ -131,14 +133,17 @@ class Asker:
 
     def ask(self, table: Table) -> Block:
         """The rows of windows of one size, from the model."""
+        return decoded(self.given(table), self.rules)
+
+    def given(self, table: Table) -> asking.Rows:
+        """The model's own rows of windows of one size."""
         l = int(self.windows.sizes(table[:1])[0])  # noqa: E741
         ids = table[:, self.windows.length - l :].astype(np.int64)
         try:
-            given = self.rows_of(ids)
+            return self.rows_of(ids)
         except (InvalidArgument, InvalidChain) as problem:  # which speak of extract
-            said = str(problem).replace("extract:", "explore:", 1)
+            said = str(problem).replace("extract:", f"{self.where}:", 1)
             raise type(problem)(said) from problem.__cause__
-        return decoded(given, self.rules)
 
 
 def decoded(given: asking.Rows, rules: tuple[Rule, ...]) -> Block:
@@ -162,3 +167,25 @@ def decoded(given: asking.Rows, rules: tuple[Rule, ...]) -> Block:
         np.asarray(rows[row, token], dtype=np.float64),
         np.column_stack([given.zeros, tied, lost]).astype(np.int64),
     )
+
+
+def batch_of(windows: Windows, batch: int | None, *, where: str) -> int:
+    """How many windows are asked about in one call of the model, at most."""
+    if batch is None:
+        return max(1, min(1024, 2**21 // (windows.length * windows.n_tokens)))
+    return one_or_more(batch, "batch", where=where)
+
+
+def one_or_more(value: int, name: str, *, where: str) -> int:
+    """An option that is a whole number of 1 or more.
+
+    >>> one_or_more(3, "max_states", where="explore")
+    3
+    """
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < 1:
+        raise InvalidArgument(
+            f"{where}: {name} is {value!r}, and it is a whole number of 1 or more: with less, "
+            f"nothing would be done."
+        )
+    return int(value)
