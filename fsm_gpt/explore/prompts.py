@@ -45,7 +45,7 @@ def read_prompts(
         )
     return tuple(
         _read(prompt, f"{where}: prompt {number}", vocabulary)[-length:]
-        for number, prompt in enumerate(several)
+        for number, prompt in enumerate(several, 1)
     )
 
 

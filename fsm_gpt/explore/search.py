@@ -76,8 +76,8 @@ class Search:
             self._run(starts, weights)
         except KeyboardInterrupt:
             self.met = ["interrupted"]
-        n = len(self.rows)  # what was found and has no row is unexplored
-        for column in (self.table, self.depth, self.best):
+        n = len(self.rows)  # what was found and has no row, or half of one, is unexplored
+        for column in (self.rows, self.table, self.depth, self.best):
             column.cut(n)
 
     def _run(self, starts: Table, weights: Floats) -> None:

@@ -101,12 +101,13 @@ class Index:
             return
         order = np.argsort(keys, kind="stable")
         run = keys[order], places[order]
-        while self._runs and 2 * len(run[0]) >= len(self._runs[-1][0]):
-            older = self._runs.pop()
+        kept = list(self._runs)
+        while kept and 2 * len(run[0]) >= len(kept[-1][0]):
+            older = kept.pop()
             both = np.concatenate([older[0], run[0]])
             order = np.argsort(both, kind="stable")
             run = both[order], np.concatenate([older[1], run[1]])[order]
-        self._runs.append(run)
+        self._runs = [*kept, run]  # at once, so that Ctrl-C loses no key
 
     def find(self, keys: Keys) -> Ids:
         """The place of each key, or -1 where it is not there."""

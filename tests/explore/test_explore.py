@@ -304,15 +304,15 @@ def test_a_cut_context_is_noted() -> None:
     [
         ([], InvalidArgument, "there is no prompt"),
         (None, InvalidArgument, "there is no prompt"),
-        ([""], InvalidArgument, "prompt 0 is empty"),
-        (["a", []], InvalidArgument, "prompt 1 is empty"),
-        (["a", "ax"], InvalidText, "explore: prompt 1: the word 'ax' cannot be read, 'x'"),
-        ([["a", "dog"]], InvalidText, "prompt 0: 'dog' at position 1 is not in the vocabulary"),
-        ([[0, 3]], InvalidArgument, "prompt 0 has the entry 3"),
+        ([""], InvalidArgument, "prompt 1 is empty"),
+        (["a", []], InvalidArgument, "prompt 2 is empty"),
+        (["a", "ax"], InvalidText, "explore: prompt 2: the word 'ax' cannot be read, 'x'"),
+        ([["a", "dog"]], InvalidText, "prompt 1: 'dog' at position 1 is not in the vocabulary"),
+        ([[0, 3]], InvalidArgument, "prompt 1 has the entry 3"),
         ([[0, -1]], InvalidArgument, "has the entry -1"),
         ([[0.5]], InvalidArgument, "has the entry 0.5"),
         ([[True]], InvalidArgument, "has the entry True"),
-        ([0, 1], InvalidArgument, "prompt 0 is 0, and a prompt is a text"),
+        ([0, 1], InvalidArgument, "prompt 1 is 0, and a prompt is a text"),
     ],
 )
 def test_bad_prompts(prompts: Any, error: type[Exception], words: str) -> None:
