@@ -17,6 +17,7 @@ lies between them in spite of rounding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -191,8 +192,8 @@ def hitting_bounds(chain: Chain, target: int | str | Sequence[int | str]) -> Hit
     return HittingBounds(
         chain=chain,
         target=goal,
-        lower=read_only(_widened(below, -errors[0])),
-        upper=read_only(_widened(above, errors[1])),
+        lower=read_only(_widened(below, -errors[0], certified)),
+        upper=read_only(_widened(above, errors[1], certified)),
         method=" and ".join(dict.fromkeys((below.method, above.method))),
         error_bound=max(errors) if certified else UNCERTIFIED,
         uncertified_because=below.uncertified_because or above.uncertified_because,
@@ -221,13 +222,16 @@ def _closed_off(chain: Chain) -> Chain:
     return chain._with(states=NamedStates(tuple(str(s) for s in range(chain.n_states))))
 
 
-def _widened(found: Hitting, by: float) -> Floats:
+def _widened(found: Hitting, by: float, certified: bool) -> Floats:
     """Probabilities with room for their error; what the graph decides to be 0 or 1 stays."""
     goal = np.zeros(found.chain.n_states, dtype=bool)
     goal[found.target] = True
     never, sure = decided(found.chain, goal)
     h = np.asarray(found.probabilities, dtype=np.float64)
-    return np.where(never | sure, h, np.clip(h + by, 0.0, 1.0))
+    wide = h
+    if certified:  # one float further, so that the sum is not rounded back
+        wide = np.clip(np.nextafter(h + by, math.copysign(math.inf, by)), 0.0, 1.0)
+    return np.where(never | sure, h, wide)
 
 
 def _named(chain: Chain, states: Ids) -> str:

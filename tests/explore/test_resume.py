@@ -230,9 +230,7 @@ def test_another_file_of_weights_is_refused() -> None:
     other = Model()
     other.provenance = {"sha256": "b" * 64}
     found = explore(Model(), "0", decoding=TopK(2), max_states=5)
-    with pytest.raises(
-        InvalidArgument, match=r"SHA-256 aaaaaaaaaaaaaaaa\.\.\., and this one has b"
-    ):
+    with pytest.raises(InvalidArgument, match=r"SHA-256 a{16}\.\.\., and this one has b"):
         explore(other, resume=found)
 
 
