@@ -27,7 +27,7 @@ RULES = {"full": [], "top-k 2": [TopK(2)], "top-p 0.8": [TopP(0.8)], "min-p 0.1"
 
 @st.composite
 def parts(draw: st.DrawFn) -> tuple[Exploration, Chain, list[int]]:
-    """An exploration that may have stopped early, its whole chain in rationals, its places there."""
+    """An exploration, early stopped or not; its whole chain in rationals; its places there."""
     V, L = draw(st.sampled_from([(2, 2), (2, 3), (3, 2)]))
     rule = RULES[draw(st.sampled_from(list(RULES)))]
     model = random_model(V, L, draw(st.integers(0, 2**32 - 1)), sharp=draw(st.sampled_from([1, 4])))
