@@ -273,9 +273,9 @@ main(sys.argv[1:])
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send there")
 def test_ctrl_c_leaves_a_file_that_can_be_resumed(fsm_gpt, folder: Path, large: str) -> None:
     (folder / "probe.py").write_text(PRESSING)
+    options = ["--prompt", "a", "--top-k", "3", "--max-states", "5000"]
     done = subprocess.run(
-        [command()[0], "-m", "probe", "explore", large, "--prompt", "a", "--top-k", "3"]
-        + ["--max-states", "20000", "-o", "part"],
+        [command()[0], "-m", "probe", "explore", large, *options, "-o", "part"],
         capture_output=True,
         text=True,
         check=False,
@@ -296,13 +296,12 @@ def test_ctrl_c_leaves_a_file_that_can_be_resumed(fsm_gpt, folder: Path, large: 
     assert part.stopped_by == ("interrupted",)
     assert 2000 < part.n_explored < 4100
     assert fsm_gpt("explore", large, "--resume", "part", "-o", "b").code == 0
-    options = ["--prompt", "a", "--top-k", "3", "--max-states", "20000"]
     assert fsm_gpt("explore", large, *options, "-o", "c").code == 0
     assert (folder / "b").read_bytes() == (folder / "c").read_bytes()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGINT to send there")
-@pytest.mark.parametrize("seconds", [0.0, 0.5, 1.5, 3.0])
+@pytest.mark.parametrize("seconds", [0.0, 2.0])
 def test_ctrl_c_at_any_time(folder: Path, large: str, seconds: float) -> None:
     args = ["explore", large, "--prompt", "a", "--max-states", "10000000", "-o", "part"]
     with subprocess.Popen(
