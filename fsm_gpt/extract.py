@@ -178,8 +178,8 @@ def _refuse_too_large(space: ContextSpace, decoded: bool, max_memory_gib: float)
     what = f"contexts of 1 to {L} tokens over {V:,}" if short else f"{V:,}**{L:,} contexts"
     raise StateSpaceTooLarge(
         f"extract: the {what} are {states} states and need {gib}, above the limit of "
-        f"{max_memory_gib:g} GiB. Shorten the context with truncate_to, or raise max_memory_gib "
-        f"where there is more memory."
+        f"{max_memory_gib:g} GiB. Shorten the context with truncate_to, explore() the part that "
+        f"prompts lead to, or raise max_memory_gib where there is more memory."
     )
 
 

@@ -151,7 +151,7 @@ def _about(found: Exploration) -> dict[str, Any]:
     """The figures of an exploration, without its arrays."""
     from fsm_gpt.decoding import in_words
 
-    horizon = int(found.depth.max()) + 1
+    horizon = found.horizon
     return {
         "n_explored": found.n_explored,
         "n_transitions": found.chain.n_edges - (not found.complete),

@@ -31,8 +31,11 @@ from fsm_gpt.space import PAD, SomeContexts, Vocabulary
 
 __all__ = ["Exploration", "ExplorationInterrupted", "machine_of"]
 
-#: What the unexplored state writes: the first of these that is no token of the model.
-REST = ("…", "⋯", "unexplored")
+#: What the unexplored state writes, repeated until it is no token of the model.
+REST = "…"
+
+#: A summary goes over so many transitions at most.
+MOST_WORK = 2 * 10**8
 
 #: What each limit is called in a sentence.
 REASONS = {
@@ -76,6 +79,14 @@ class Exploration(Result):
         """The number of windows explored."""
         return len(self.depth)
 
+    @property
+    def horizon(self) -> int:
+        """For how many tokens a summary says how much was left: one more than the greatest depth.
+
+        Fewer where that would take more than some seconds.
+        """
+        return min(int(self.depth.max()) + 1, max(1, MOST_WORK // self.chain.n_edges))
+
     def unexplored_after(self, steps: int) -> float:
         """The probability that a text of so many tokens has left the explored part.
 
@@ -91,7 +102,7 @@ class Exploration(Result):
     def __str__(self) -> str:
         rule = in_words(self.chain.decoding)
         prompts = "1 prompt" if len(self.prompts) == 1 else f"{len(self.prompts):,} prompts"
-        deepest = int(self.depth.max(initial=0))
+        deepest = int(self.depth.max())
         lines = [
             f"exploration from {prompts} (decoding {rule}): {self.n_explored:,} states, "
             f"{self.chain.n_edges - (not self.complete):,} transitions, found within "
@@ -100,11 +111,12 @@ class Exploration(Result):
         if self.complete:
             return f"{lines[0]}\n  complete: nothing else can be reached"
         why = " and ".join(REASONS[reason] for reason in self.stopped_by)
-        left = self.unexplored_after(deepest + 1)
+        horizon = self.horizon
+        tokens = "1 token" if horizon == 1 else f"{horizon:,} tokens"
         lines += [
             f"  stopped by {why}; {self.frontier:,} more states are known to follow, and stand "
             f"together as the state 'unexplored'",
-            f"  a text of {deepest + 1:,} tokens is there with probability {left:.6g}",
+            f"  a text of {tokens} is there with probability {self.unexplored_after(horizon):.6g}",
         ]
         return "\n".join(lines)
 
@@ -135,8 +147,10 @@ def machine_of(
     token, probability = search.rows.token.held, search.rows.probability.held
     named = vocabulary
     if left:
-        rest = next((sign for sign in REST if sign not in vocabulary.ids), None)
-        named = Vocabulary((*vocabulary.tokens, rest or "".join(REST) + vocabulary[0]))
+        rest = REST
+        while rest in vocabulary.ids:
+            rest += REST
+        named = Vocabulary((*vocabulary.tokens, rest))
         source, target = np.append(source, n), np.append(np.where(target < 0, n, target), n)
         token, probability = np.append(token, len(vocabulary)), np.append(probability, 1.0)
         table = np.vstack([table, np.full((1, search.windows.length), PAD)])

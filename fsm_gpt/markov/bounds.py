@@ -81,7 +81,7 @@ class HittingBounds(Bounded):
     def from_start(self, start: Any) -> tuple[float, float]:
         """Both sides from a state, or from a distribution of shape (N,) over the starts."""
         weights = np.asarray(start_distribution(self.chain, start), dtype=np.float64)
-        room = 2.0**-50 * len(weights)  # of the sum's own rounding
+        room = 2.0**-52 * (np.count_nonzero(weights) + 2)  # of the sum's own rounding
         low, high = float(weights @ self.lower), float(weights @ self.upper)
         return max(0.0, low * (1 - room)), min(1.0, high * (1 + room))
 

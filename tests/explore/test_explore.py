@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -195,6 +196,27 @@ def test_a_limit_on_states_keeps_the_first(
         assert last.token[-1] == V
         assert part.chain.label(rest) == "unexplored"
         assert part.chain.state("unexplored") == rest
+
+
+def test_the_token_of_what_is_unexplored_is_none_of_the_models() -> None:
+    model = random_model(3, 2, 1)
+    found = explore(model, [[0]], vocabulary=["…", "a", "……"], context=2, max_states=2)
+    assert found.chain.vocabulary.tokens == ("…", "a", "……", "………")
+
+
+def test_a_summary_of_a_deep_machine_does_not_take_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def model(ids: Any) -> Any:  # 50 tokens that turn round
+        return np.eye(2)[ids[:, 0]]
+
+    prompt = [0] * 49 + [1]
+    found = explore(model, [prompt], decoding=Greedy(), vocabulary=2, context=50, max_states=40)
+    assert found.horizon == 40
+    assert "a text of 40 tokens is there with probability 1" in str(found)
+    monkeypatch.setattr(sys.modules["fsm_gpt.explore.machine"], "MOST_WORK", 41 * 7)
+    assert found.horizon == 7
+    assert "a text of 7 tokens is there with probability 0" in str(found)
 
 
 def test_the_first_tokens_are_known_without_a_gap() -> None:
