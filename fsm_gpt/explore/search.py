@@ -111,6 +111,8 @@ class Search:
             rows = self.rows.take(improved[part])
             no_flow = np.zeros(len(improved[part]))
             self._follow(improved[part], best[part], no_flow, rows, following, better)
+        ahead, arrived = sum(len(some.keys) for some in following), 0.0
+        staying = np.append(np.cumsum(found.flow[::-1])[::-1], 0.0)  # from each window on
         for part in self.ask.batches(found.table):
             rows = self._within(self.ask(found.table[part]))
             self.rows.append(rows)
@@ -125,11 +127,10 @@ class Search:
                 better,
             )
             if self.progress is not None:
-                waiting = len(found.keys) - here.stop
-                waiting += sum(len(some.keys) for some in following)
-                left = found.flow[here.stop :].sum()
-                left += sum(some.flow.sum() for some in following)
-                self.progress(len(self.rows), waiting, min(1.0, float(left)))
+                ahead += len(following[-1].keys)
+                arrived += float(following[-1].flow.sum())
+                left = arrived + float(staying[here.stop])
+                self.progress(len(self.rows), ahead + len(found.keys) - here.stop, min(1.0, left))
             if n < part.stop - part.start:
                 self.met.append("max_memory_gib")
                 break
