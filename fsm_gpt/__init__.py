@@ -29,11 +29,20 @@ _PUBLIC = {
     "fsm_gpt.chain": ["Chain"],
     "fsm_gpt.counts": ["context_coverage"],
     "fsm_gpt.decoding": ["Full", "Greedy", "MinP", "Temperature", "TopK", "TopP"],
+    "fsm_gpt.explore": [
+        "Exploration",
+        "ExplorationInterrupted",
+        "explore",
+        "greedy_cycles",
+        "load_exploration",
+        "save_exploration",
+    ],
     "fsm_gpt.extract": ["extract"],
     "fsm_gpt.gpt": ["GPT", "GPTConfig", "TrainingRun", "load_model", "save_model", "train"],
     "fsm_gpt.io": ["export", "load", "save"],
     "fsm_gpt.markov": [
         "absorption",
+        "bounds_after",
         "communicating_classes",
         "compare",
         "convergence_bound",
@@ -42,6 +51,7 @@ _PUBLIC = {
         "fundamental_matrix",
         "greedy_map",
         "hitting",
+        "hitting_bounds",
         "kemeny_constant",
         "leading_eigenvalues",
         "limiting_distribution",
@@ -73,6 +83,14 @@ if TYPE_CHECKING:
         TopK as TopK,
         TopP as TopP,
     )
+    from fsm_gpt.explore import (
+        Exploration as Exploration,
+        ExplorationInterrupted as ExplorationInterrupted,
+        explore as explore,
+        greedy_cycles as greedy_cycles,
+        load_exploration as load_exploration,
+        save_exploration as save_exploration,
+    )
     from fsm_gpt.extract import extract as extract
     from fsm_gpt.gpt import (
         GPT as GPT,
@@ -85,6 +103,7 @@ if TYPE_CHECKING:
     from fsm_gpt.io import export as export, load as load, save as save
     from fsm_gpt.markov import (
         absorption as absorption,
+        bounds_after as bounds_after,
         communicating_classes as communicating_classes,
         compare as compare,
         convergence_bound as convergence_bound,
@@ -93,6 +112,7 @@ if TYPE_CHECKING:
         fundamental_matrix as fundamental_matrix,
         greedy_map as greedy_map,
         hitting as hitting,
+        hitting_bounds as hitting_bounds,
         kemeny_constant as kemeny_constant,
         leading_eigenvalues as leading_eigenvalues,
         limiting_distribution as limiting_distribution,

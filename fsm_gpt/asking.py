@@ -69,6 +69,8 @@ class Rows(NamedTuple):
     masked: int
     #: The logit is finite and its softmax is below the smallest float64.
     underflowed: int
+    #: The same two numbers of each row, shape (B, 2).
+    zeros: Ids
 
 
 def every_row(
@@ -201,7 +203,8 @@ def _rows(logits: Floats, vocabulary: Vocabulary, name: Callable[[int], str]) ->
     probabilities = softmax(logits)
     hidden = logits == -np.inf
     lost = (probabilities == 0) & ~hidden
-    return Rows(probabilities, int(hidden.sum()), int(lost.sum()))
+    zeros = np.column_stack([hidden.sum(axis=1), lost.sum(axis=1)]).astype(np.int64)
+    return Rows(probabilities, int(zeros[:, 0].sum()), int(zeros[:, 1].sum()), zeros)
 
 
 def softmax(logits: Floats) -> Floats:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.build import edge_list, edges_of_rows, ids, names_of, space_for, window_rows
-from fsm_gpt.decoding import Rule, in_words
+from fsm_gpt.decoding import Rule, in_words, underflow_note
 from fsm_gpt.errors import InvalidArgument, InvalidChain, StateOutOfRange, StateSpaceTooLarge
 from fsm_gpt.listing import listing_line, states_in_words
 from fsm_gpt.result import read_only
@@ -307,6 +307,16 @@ class Chain:
         return int(states.table.shape[1]) if isinstance(states, SomeContexts) else None
 
     @property
+    def unexplored(self) -> int | None:
+        """The absorbing state that stands for what a search did not look at; None where none does.
+
+        A chain that has one is a part of its model's, and what it says of the long run is
+        refused; see :func:`fsm_gpt.explore.explore`.
+        """
+        states = self._parts.states
+        return states.unexplored if isinstance(states, SomeContexts) else None
+
+    @property
     def is_window(self) -> bool:
         """Whether the states are all V**L windows, in order."""
         return isinstance(self._parts.storage, WindowRows)
@@ -499,10 +509,7 @@ class Chain:
             blocks.append(rows)
         notes = self.notes
         if underflowed.any():
-            notes += (
-                f"{in_words(rules)}: in {int(underflowed.sum()):,} states a probability became "
-                f"zero by underflow, so structure there is that of the floats, not of the rule",
-            )
+            notes += (underflow_note(rules, int(underflowed.sum())),)
         return self._with(
             storage=self._decoded_storage(np.concatenate(blocks)),
             decoding=self.decoding + rules,

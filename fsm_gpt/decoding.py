@@ -278,3 +278,11 @@ def in_words(rules: tuple[Any, ...]) -> str:
     ('temperature 0.7, then top-k 2', 'full')
     """
     return ", then ".join(str(rule) for rule in rules) or "full"
+
+
+def underflow_note(rules: tuple[Any, ...], n_states: int) -> str:
+    """What a reader should know where a rule made probabilities too small for floats."""
+    return (
+        f"{in_words(rules)}: in {n_states:,} states a probability became zero by underflow, so "
+        f"structure there is that of the floats, not of the rule"
+    )

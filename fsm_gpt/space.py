@@ -29,12 +29,15 @@ import numpy.typing as npt
 
 from fsm_gpt.errors import InvalidArgument, InvalidText, StateOutOfRange
 
-__all__ = ["ContextSpace", "NamedStates", "SomeContexts", "States", "Vocabulary"]
+__all__ = ["UNEXPLORED", "ContextSpace", "NamedStates", "SomeContexts", "States", "Vocabulary"]
 
 Ids = npt.NDArray[np.int64]
 
 #: Marks the missing oldest tokens of a context shorter than L.
 PAD = -1
+
+#: The name of the one state in which a search puts every context that it did not look at.
+UNEXPLORED = "unexplored"
 
 _VISIBLE = {" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍", "": "∅"}
 
@@ -317,9 +320,13 @@ class ContextSpace:
 class SomeContexts:
     """Some contexts of a space, in a given order: the ones that a text or a search reached.
 
-    >>> table = np.array([[0, 1, 1], [1, 1, 0]])
-    >>> SomeContexts(Vocabulary.of("01"), table).find("110")
-    1
+    A row of padding alone is no context: it is the state named ``unexplored``, which stands
+    for all contexts that a search stopped short of.
+
+    >>> table = np.array([[0, 1, 1], [1, 1, 0], [-1, -1, -1]])
+    >>> some = SomeContexts(Vocabulary.of("01"), table)
+    >>> some.find("110"), some.unexplored, some.label(2)
+    (1, 2, 'unexplored')
     """
 
     vocabulary: Vocabulary
@@ -337,12 +344,20 @@ class SomeContexts:
     def _index(self) -> dict[tuple[int, ...], int]:
         return {tuple(row[row != PAD].tolist()): i for i, row in enumerate(self.table)}
 
+    @cached_property
+    def unexplored(self) -> int | None:
+        """The state that stands for the contexts not looked at; None where there is none."""
+        empty = np.flatnonzero(self.table[:, -1] == PAD)  # padding stands in front
+        return int(empty[0]) if len(empty) else None
+
     def label(self, state: int) -> str:
         """The context as text."""
-        return self.vocabulary.label(self.table[state])
+        return self.vocabulary.label(self.table[state]) or UNEXPLORED
 
     def find(self, name: str | Sequence[int]) -> int:
         """The state of a context given as text or as token ids."""
+        if name == UNEXPLORED and self.unexplored is not None:
+            return self.unexplored
         state = self._index.get(_tokens(self.vocabulary, name))
         if state is None:
             some = ", ".join(self.label(s) for s in range(min(8, len(self))))

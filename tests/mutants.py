@@ -127,6 +127,21 @@ MUTANTS = [
         "_first_tail_below(S, 1 - D[t])",
     ),
     Mutant(
+        "what is unexplored never comes",
+        "(inside + rest) * (1 + e)",
+        "(inside + 0 * rest) * (1 + e)",
+    ),
+    Mutant(
+        "what is unexplored may stay away on both sides",
+        "[*goal.tolist(), chain.unexplored]",
+        "[*goal.tolist()]",
+    ),
+    Mutant(
+        "a bound rounded back onto the number",
+        "np.nextafter(h + by, math.copysign(math.inf, by))",
+        "(h + by)",
+    ),
+    Mutant(
         "excess entropy one term short",
         "np.maximum(curve[:-1] - h, 0)",
         "np.maximum(curve[1:] - h, 0)",

@@ -27,6 +27,7 @@ SAME_ROOM = {
     "listing": "chain",
     "asking": "extract",
     "as_found": "extract",
+    "about_model": "extract",
 }
 
 #: Room -> the rooms it uses. It may use what these use, too.
@@ -45,7 +46,7 @@ USES = {
     "io": {"chain", "files"},
     "threads": set(),
     "extract": {"chain", "threads"},
-    "explore": {"chain"},
+    "explore": {"extract", "io", "files"},
     "gpt": {"space", "files", "result", "threads", "headers", "capacity"},
     "markov": {"chain"},
     "report": {"markov", "capacity", "files"},

@@ -28,9 +28,14 @@ __all__ = [
     "analysis_bytes",
     "chain_options",
     "check_text",
+    "device_option",
+    "heads_option",
+    "memory_option",
     "read_chain",
     "read_model",
     "read_to_analyse",
+    "truncate_option",
+    "vocabulary_option",
     "watch_long_run",
 ]
 
@@ -59,6 +64,37 @@ class Reading:
         return Reading(max_memory=self.max_memory)
 
 
+vocabulary_option = click.option(
+    "--vocabulary",
+    type=FILE,
+    metavar="FILE",
+    help="The model's tokens: meta.pkl, tokenizer.json, a JSON list, or characters.",
+)
+heads_option = click.option(
+    "--heads",
+    type=int,
+    metavar="N",
+    help="How many attention heads, for minGPT's files, which do not say.",
+)
+truncate_option = click.option(
+    "--truncate-to",
+    type=int,
+    metavar="K",
+    help="The chain of the model that sees only the last K tokens.",
+)
+device_option = click.option(
+    "--device", metavar="NAME", help="Where the model computes: cpu, or cuda where there is one."
+)
+memory_option = click.option(
+    "--max-memory",
+    type=click.FloatRange(min=0, min_open=True),
+    default=8.0,
+    show_default=True,
+    metavar="GIB",
+    help="Refuse what would take more memory.",
+)
+
+
 def chain_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that say how a chain is read; the command gets them as ``how``."""
 
@@ -76,42 +112,17 @@ def chain_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(how=how, **others)
 
     taking: Callable[..., Any] = packed
+    short_contexts = click.option(
+        "--short-contexts", is_flag=True, help="Also the contexts shorter than a window."
+    )
     for option in reversed(
         (
-            click.option(
-                "--vocabulary",
-                type=FILE,
-                metavar="FILE",
-                help="The model's tokens: meta.pkl, tokenizer.json, a JSON list, or characters.",
-            ),
-            click.option(
-                "--heads",
-                type=int,
-                metavar="N",
-                help="How many attention heads, for minGPT's files, which do not say.",
-            ),
-            click.option(
-                "--short-contexts", is_flag=True, help="Also the contexts shorter than a window."
-            ),
-            click.option(
-                "--truncate-to",
-                type=int,
-                metavar="K",
-                help="The chain of the model that sees only the last K tokens.",
-            ),
-            click.option(
-                "--device",
-                metavar="NAME",
-                help="Where the model computes: cpu, or cuda where there is one.",
-            ),
-            click.option(
-                "--max-memory",
-                type=click.FloatRange(min=0, min_open=True),
-                default=8.0,
-                show_default=True,
-                metavar="GIB",
-                help="Refuse what would take more memory.",
-            ),
+            vocabulary_option,
+            heads_option,
+            short_contexts,
+            truncate_option,
+            device_option,
+            memory_option,
         )
     ):
         taking = option(taking)
@@ -136,11 +147,6 @@ def read_chain(
         _refuse_above(how, need, f"{shown(path)}: reading it")
         chain = load(path)
         return chain.with_decoding(*decoding) if decoding else chain
-    if is_chain_file(path):
-        raise FileProblem(
-            f"{shown(path)}: it holds a chain already, where a checkpoint is needed. "
-            f"fsm-gpt analyze and fsm-gpt plot take it as it is."
-        )
     if not checkpoint_only:
         _refuse_neither(path)
     return _extracted(path, how, decoding)
@@ -191,20 +197,31 @@ def _refuse_above(how: Reading, need: float, what: str) -> None:
         )
 
 
-def read_model(path: str, how: Reading) -> LoadedModel:
-    """The model in a file or folder; a device that is asked for and not here is refused first."""
+def read_model(
+    path: str, vocabulary: str | None, heads: int | None, device: str | None, *, where: str
+) -> LoadedModel:
+    """The model in a file or folder; ``where`` is the verb, for an error.
+
+    A device that is asked for and not here is refused first.
+    """
     from fsm_gpt.as_found import refuse_device
     from fsm_gpt.gpt import load_model
+    from fsm_gpt.io.read import is_chain_file
 
-    if how.device is not None:
-        refuse_device(how.device)
-    return load_model(path, vocabulary=read_vocabulary_option(how.vocabulary), n_head=how.heads)
+    if is_chain_file(path):
+        raise FileProblem(
+            f"{shown(path)}: it holds a chain already, where a checkpoint is needed. "
+            f"fsm-gpt analyze and fsm-gpt plot take it as it is."
+        )
+    if device is not None:
+        refuse_device(device, where=where)
+    return load_model(path, vocabulary=read_vocabulary_option(vocabulary), n_head=heads)
 
 
 def _extracted(path: str, how: Reading, decoding: Sequence[Rule]) -> Chain:
     from fsm_gpt.extract import extract
 
-    model = read_model(path, how)
+    model = read_model(path, how.vocabulary, how.heads, how.device, where="extract")
     try:
         with progress("extracting", timed=True) as tick:
             return extract(

@@ -23,6 +23,8 @@ VERBS = (
     "demo",
     "train",
     "extract",
+    "explore",
+    "cycles",
     "analyze",
     "report",
     "plot",

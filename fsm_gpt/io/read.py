@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +26,9 @@ from fsm_gpt.result import read_only
 from fsm_gpt.rows import Numbers, objects
 from fsm_gpt.space import ContextSpace, NamedStates, SomeContexts, States, Vocabulary
 
-__all__ = ["is_chain_file", "load"]
+__all__ = ["is_chain_file", "load", "load_with", "require", "tensor_of"]
+
+T = TypeVar("T")
 
 #: Larger files and headers are refused; the header's limit is that of safetensors.
 LARGEST_FILE, LARGEST_HEADER = 2**33, 100_000_000
@@ -49,15 +52,30 @@ def load(path: Pathlike) -> Chain:
     fsm_gpt.errors.FileProblem: no-such-chain.safetensors: cannot read it, there is no such file.
     Check the name and the folder.
     """
+    return load_with(path, lambda chain, header, tensors: chain)
+
+
+def load_with(
+    path: Pathlike, make: Callable[[Chain, dict[str, Any], Tensors], T], *, what: str = "chain"
+) -> T:
+    """What is made of a chain and of what else its file holds: its header and its tensors.
+
+    ``what`` is made, for an error.
+
+    Raises
+    ------
+    FileProblem
+        It cannot be read, does not hold a chain, or ``make`` found it wrong.
+    """
     data = read_limited(path, LARGEST_FILE)
     try:
         tensors, header = _open(data)
         del data  # the tensors are copies
         _check_header(header, tensors)
-        return _chain_of(header, tensors)
+        return make(_chain_of(header, tensors), header, tensors)
     except FsmGptError as error:
         raise FileProblem(
-            f"{shown(path)}: it holds no chain that can be used. {_capital(str(error))}"
+            f"{shown(path)}: it holds no {what} that can be used. {_capital(str(error))}"
         ) from None
 
 
@@ -100,7 +118,7 @@ def _open(data: bytes) -> tuple[Tensors, dict[str, Any]]:
             f"Chains are written by save(); load_model() reads models."
         )
     header = _json(metadata[KEY], "the header")
-    _require(isinstance(header, dict), "the header is not a JSON object")
+    require(isinstance(header, dict), "the header is not a JSON object")
     return tensors, header
 
 
@@ -122,32 +140,32 @@ def _chain_of(header: dict[str, Any], tensors: Tensors) -> Chain:
     states = _states(header.get("states"), vocabulary, tensors)
     notes, provenance = header.get("notes"), header.get("provenance")
     decoding = header.get("decoding")
-    _require(_texts(notes), "the notes are not a list of texts")
-    _require(
+    require(_texts(notes), "the notes are not a list of texts")
+    require(
         isinstance(provenance, dict) and _texts(list(provenance.values())),
         "the provenance does not map texts to texts",
     )
-    _require(isinstance(decoding, list), "the decoding rules are not a list")
+    require(isinstance(decoding, list), "the decoding rules are not a list")
     windows = header.get("storage") == "windows"
-    _require(windows or header.get("storage") == "edges", "its storage is not windows or edges")
+    require(windows or header.get("storage") == "edges", "its storage is not windows or edges")
     rational = header.get("kind") == "rational"
-    _require(rational or header.get("kind") == "float", "its kind is not float or rational")
+    require(rational or header.get("kind") == "float", "its kind is not float or rational")
     said: dict[str, Any] = {"notes": notes, "provenance": provenance}
     if windows:
-        _require(isinstance(states, ContextSpace), "windows need a space of contexts")
+        require(isinstance(states, ContextSpace), "windows need a space of contexts")
         assert isinstance(states, ContextSpace)
-        _require(states.shortest == states.length, "windows have one length")
+        require(states.shortest == states.length, "windows have one length")
         rows = _numbers("rows", (states.size, len(vocabulary)), tensors, rational=rational)
         chain = Chain(rows, vocabulary=vocabulary, context=states.length, **said)
     else:
         source, token, target = (_ids(name, tensors) for name in ("source", "token", "target"))
         numbers = _numbers("probability", source.shape, tensors, rational=rational)
-        _require(_size(states) <= len(numbers), "it has fewer transitions than states")
+        require(_size(states) <= len(numbers), "it has fewer transitions than states")
         chain = Chain.from_edges(
             source, token, target, numbers, vocabulary=vocabulary, states=states, **said
         )
     tied = np.unique(_ids("tied", tensors))
-    _require(((0 <= tied) & (tied < chain.n_states)).all(), "a tied state is out of range")
+    require(((0 <= tied) & (tied < chain.n_states)).all(), "a tied state is out of range")
     rules = tuple(_rule(item) for item in decoding or [])
     return chain._with(decoding=rules, tied=read_only(tied))
 
@@ -157,19 +175,19 @@ def _size(states: States) -> int:
 
 
 def _vocabulary(tokens: Any) -> Vocabulary:
-    _require(_texts(tokens), "the vocabulary is not a list of texts")
+    require(_texts(tokens), "the vocabulary is not a list of texts")
     return Vocabulary(tuple(tokens))
 
 
 def _states(header: Any, vocabulary: Vocabulary, tensors: Tensors) -> States:
-    _require(isinstance(header, dict), "its states are not described")
+    require(isinstance(header, dict), "its states are not described")
     own = header.get("vocabulary")
     named = vocabulary if own is None else _vocabulary(own)
     match header.get("type"):
         case "all contexts":
             length, shortest = header.get("length"), header.get("shortest")
             longest = 64 if len(named) > 1 else LONGEST_CONTEXT
-            _require(
+            require(
                 type(length) is int
                 and type(shortest) is int
                 and 1 <= shortest <= length <= longest,
@@ -177,29 +195,27 @@ def _states(header: Any, vocabulary: Vocabulary, tensors: Tensors) -> States:
             )
             return ContextSpace(named, length, shortest)
         case "some contexts":
-            table = _tensor("contexts", tensors)
-            _require(table.dtype == np.int64 and table.ndim == 2, "contexts are not a table of ids")
-            _require(table.size > 0, "its contexts are empty")
-            _require(
-                -1 <= table.min() and table.max() < len(named), "a context has a foreign token"
-            )
+            table = tensor_of("contexts", tensors)
+            require(table.dtype == np.int64 and table.ndim == 2, "contexts are not a table of ids")
+            require(table.size > 0, "its contexts are empty")
+            require(-1 <= table.min() and table.max() < len(named), "a context has a foreign token")
             return SomeContexts(named, read_only(table))
         case "names":
             names = _json(_text("names", tensors), "the list of state names")
-            _require(_texts(names), "the states' names are not a list of texts")
+            require(_texts(names), "the states' names are not a list of texts")
             return NamedStates(tuple(names))
     raise _wrong(f"states of type {header.get('type')!r} are unknown")
 
 
 def _rule(item: Any) -> Rule:
     known = isinstance(item, list) and item and isinstance(item[0], str) and item[0] in RULES
-    _require(known, f"the decoding rule {str(item)[:80]!r} is unknown")
+    require(known, f"the decoding rule {str(item)[:80]!r} is unknown")
     rule, values = RULES[item[0]], item[1:]
-    _require(len(values) == (rule in PARAMETER), f"rule {item[0]} has {len(values)} parameters")
+    require(len(values) == (rule in PARAMETER), f"rule {item[0]} has {len(values)} parameters")
     if not values:
         return rule()  # type: ignore[no-any-return]
     (value,) = values
-    _require(
+    require(
         type(value) is int or (rule is not TopK and type(value) in (float, str)),
         f"rule {item[0]} has the parameter {str(value)[:80]!r}",
     )
@@ -211,19 +227,19 @@ def _rule(item: Any) -> Rule:
 
 def _numbers(name: str, shape: tuple[int, ...], tensors: Tensors, *, rational: bool) -> Numbers:
     if not rational:
-        numbers = _tensor(name, tensors)
-        _require(numbers.dtype in (np.float64, np.float32), f"{name} holds {numbers.dtype}")
-        _require(numbers.shape == shape, f"{name} has the shape {numbers.shape}, not {shape}")
+        numbers = tensor_of(name, tensors)
+        require(numbers.dtype in (np.float64, np.float32), f"{name} holds {numbers.dtype}")
+        require(numbers.shape == shape, f"{name} has the shape {numbers.shape}, not {shape}")
         return numbers
     lines = _text("rationals", tensors).split("\n")
     n = math.prod(shape)
-    _require(len(lines) == n, f"it has {len(lines)} rationals where {n} are needed")
+    require(len(lines) == n, f"it has {len(lines)} rationals where {n} are needed")
     return objects(map(_rational, lines), shape)
 
 
 def _rational(line: str) -> Fraction:
     try:
-        _require(len(line) <= 2 * LONGEST_NUMBER, "a rational has too many digits")
+        require(len(line) <= 2 * LONGEST_NUMBER, "a rational has too many digits")
         numerator, denominator = line.split("/")
         return Fraction(int(numerator, 16), int(denominator, 16))
     except (ValueError, ZeroDivisionError):
@@ -231,22 +247,23 @@ def _rational(line: str) -> Fraction:
 
 
 def _ids(name: str, tensors: Tensors) -> npt.NDArray[np.int64]:
-    tensor = _tensor(name, tensors)
-    _require(tensor.dtype == np.int64 and tensor.ndim == 1, f"{name} is not a list of ids")
+    tensor = tensor_of(name, tensors)
+    require(tensor.dtype == np.int64 and tensor.ndim == 1, f"{name} is not a list of ids")
     return tensor
 
 
 def _text(name: str, tensors: Tensors) -> str:
-    tensor = _tensor(name, tensors)
-    _require(tensor.dtype == np.uint8 and tensor.ndim == 1, f"{name} is not text")
+    tensor = tensor_of(name, tensors)
+    require(tensor.dtype == np.uint8 and tensor.ndim == 1, f"{name} is not text")
     try:
         return tensor.tobytes().decode("ascii")
     except UnicodeDecodeError:
         raise _wrong(f"{name} is not text") from None
 
 
-def _tensor(name: str, tensors: Tensors) -> npt.NDArray[Any]:
-    _require(name in tensors, f"the tensor {name!r} is missing")
+def tensor_of(name: str, tensors: Tensors) -> npt.NDArray[Any]:
+    """A tensor of a file that must have it."""
+    require(name in tensors, f"the tensor {name!r} is missing")
     return tensors[name]
 
 
@@ -261,7 +278,8 @@ def _texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _require(condition: Any, what: str) -> None:
+def require(condition: Any, what: str) -> None:
+    """Refuse a file of which this does not hold; ``what`` is wrong with it otherwise."""
     if not condition:
         raise _wrong(what)
 

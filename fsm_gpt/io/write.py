@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -18,7 +19,7 @@ from fsm_gpt.io.format import KEY, LONGEST_NUMBER, PARAMETER, RULES, VERSION, Te
 from fsm_gpt.rows import Numbers
 from fsm_gpt.space import ContextSpace, NamedStates, SomeContexts, States, Vocabulary
 
-__all__ = ["save"]
+__all__ = ["content_of", "save"]
 
 
 def save(chain: Chain, path: Pathlike) -> None:
@@ -41,14 +42,27 @@ def save(chain: Chain, path: Pathlike) -> None:
     ...     load(folder + "/chain.safetensors")
     Chain: 2 states (every window of 1 token over 2), 4 transitions
     """
+    content = content_of(chain)
+    with atomic_write(path) as file:
+        file.write(content)
+
+
+def content_of(
+    chain: Chain, *, more: Mapping[str, Any] | None = None, more_tensors: Tensors | None = None
+) -> bytes:
+    """The bytes of a chain's file, with more in its header and more tensors beside the chain's.
+
+    A reader of chains passes over what is added; the checksum covers it.
+    """
     if chain.kind == "symbolic":
         raise InvalidArgument(
             "save: the rows hold symbols, and reading expressions back from a file would mean "
             "running code from it. Put numbers in for the symbols, or keep the Python "
             "code that makes the chain."
         )
-    tensors: Tensors = {"tied": chain.tied}
+    tensors: Tensors = {"tied": chain.tied, **(more_tensors or {})}
     header = {
+        **(more or {}),
         "version": VERSION,
         "kind": chain.kind,
         "storage": "windows" if chain.is_window else "edges",
@@ -73,9 +87,7 @@ def save(chain: Chain, path: Pathlike) -> None:
         )
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     header["sha256"] = digest(header, tensors)
-    content = bytes_of(tensors, metadata={KEY: json.dumps(header, sort_keys=True)})
-    with atomic_write(path) as file:
-        file.write(content)
+    return bytes_of(tensors, metadata={KEY: json.dumps(header, sort_keys=True)})
 
 
 def _states_header(states: States, vocabulary: Vocabulary, tensors: Tensors) -> dict[str, Any]:

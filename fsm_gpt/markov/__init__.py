@@ -7,6 +7,7 @@ Each module opens with its definitions and their sources. Everything here takes 
 from __future__ import annotations
 
 from fsm_gpt.markov.absorption import Absorption, absorption
+from fsm_gpt.markov.bounds import AfterBounds, HittingBounds, bounds_after, hitting_bounds
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.compare import Comparison, compare
 from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
@@ -33,6 +34,7 @@ from fsm_gpt.markov.steps import StepDistribution, distribution_after
 
 __all__ = [
     "Absorption",
+    "AfterBounds",
     "CommunicatingClasses",
     "Comparison",
     "ConvergenceBound",
@@ -40,6 +42,7 @@ __all__ = [
     "FundamentalMatrix",
     "GreedyMap",
     "Hitting",
+    "HittingBounds",
     "KemenyConstant",
     "LeadingEigenvalues",
     "LimitingDistribution",
@@ -52,6 +55,7 @@ __all__ = [
     "StationaryDistribution",
     "StepDistribution",
     "absorption",
+    "bounds_after",
     "communicating_classes",
     "compare",
     "convergence_bound",
@@ -60,6 +64,7 @@ __all__ = [
     "fundamental_matrix",
     "greedy_map",
     "hitting",
+    "hitting_bounds",
     "kemeny_constant",
     "leading_eigenvalues",
     "limiting_distribution",

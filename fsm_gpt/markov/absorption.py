@@ -29,6 +29,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
 from fsm_gpt.markov.algebra import Back, dense_block, workable
 from fsm_gpt.markov.classes import communicating_classes
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.elimination import Entries, eliminate
 from fsm_gpt.markov.intervals import INTERVAL_LIMIT, Intervals, TooSmall
 from fsm_gpt.markov.residual import residual
@@ -92,6 +93,7 @@ def absorption(chain: Chain, *, exact: bool = False) -> Absorption:
     >>> print(*absorption(walk).mean_steps, *absorption(walk).probabilities[0])
     3 4 3 3/4 1/4
     """
+    require_complete(chain, "absorption")
     chain = chain.exact() if exact else chain
     structure = communicating_classes(chain)
     T = structure.transient

@@ -33,6 +33,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.remembered import remembered
 from fsm_gpt.result import Result, frozen, read_only, to_json
 from fsm_gpt.storage import Edges
@@ -111,6 +112,7 @@ def communicating_classes(chain: Chain) -> CommunicatingClasses:
     >>> found.absorbing, found.transient, found.periods
     (array([0, 2]), array([1]), (1, 1))
     """
+    require_complete(chain, "communicating classes")
     return remembered(chain, "communicating classes", lambda: _find(chain))
 
 

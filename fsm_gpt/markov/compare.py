@@ -26,6 +26,7 @@ import numpy as np
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.markov.algebra import conversion_error
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.entropy import long_run
 from fsm_gpt.markov.row_entropy import row_entropies, surprise
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
@@ -103,6 +104,8 @@ def compare(reference: Chain, model: Chain) -> Comparison:
     >>> compare(data, Chain([[0.5, 0.5], [0.5, 0.5]])).kl_bits_per_token
     1.0
     """
+    for chain in (reference, model):
+        require_complete(chain, "compare")
     _comparable(reference, model)
     exact_reference = reference.dtype == object
     converted = conversion_error(reference)

@@ -27,6 +27,7 @@ import numpy as np
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotDefined
 from fsm_gpt.markov.classes import communicating_classes
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.stationary import not_unique
 from fsm_gpt.result import Result
 
@@ -74,6 +75,7 @@ def convergence_bound(chain: Chain, *, epsilon: float = 0.25) -> ConvergenceBoun
     >>> convergence_bound(chain, epsilon=0.01).steps
     8
     """
+    require_complete(chain, "convergence bound")
     if not 0 < epsilon < 1:
         raise InvalidArgument(f"convergence bound: epsilon {epsilon} is not between 0 and 1.")
     L = chain.context

@@ -26,6 +26,7 @@ import numpy as np
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
 from fsm_gpt.markov.classes import communicating_classes
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.limiting import class_weights
 from fsm_gpt.markov.row_entropy import Rows, exact_entropy, mean_entropy, with_rounding
 from fsm_gpt.markov.stationary import not_unique, stationary_distribution
@@ -94,6 +95,7 @@ def entropy_rate(chain: Chain, *, start: Any = None, exact: bool = False) -> Ent
     >>> print(entropy_rate(golden).bits_per_token)
     2/3
     """
+    require_complete(chain, "entropy rate")
     chain = chain.exact() if exact else chain
     pi, pi_bound, reason = long_run(chain, start, "entropy rate")
     merged = _merged(chain)

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.remembered import remembered
 from fsm_gpt.result import Result, frozen, read_only
 
@@ -118,6 +119,7 @@ def greedy_map(chain: Chain) -> GreedyMap:
       absorbing state, basin of 4: 00
       in 2 states several tokens tie; the lowest id was taken
     """
+    require_complete(chain, "greedy map")
     return remembered(chain, "greedy map", lambda: _find(chain))
 
 

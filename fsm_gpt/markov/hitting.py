@@ -39,13 +39,14 @@ from fsm_gpt.chain import DENSE_LIMIT, Chain
 from fsm_gpt.errors import InvalidArgument, NotConverged
 from fsm_gpt.markov.algebra import dense_block, workable
 from fsm_gpt.markov.closed_class import ELIMINATION_LIMIT
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.elimination import eliminate
 from fsm_gpt.markov.residual import residual
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers
 
-__all__ = ["Hitting", "hitting"]
+__all__ = ["Hitting", "decided", "hitting"]
 
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -113,9 +114,10 @@ def hitting(
     >>> print(*hitting(walk, [0, 3]).mean_steps)
     0 2 2 0
     """
+    require_complete(chain, "hitting")
     chain = chain.exact() if exact else chain
     goal = _goal(chain, target)
-    never, sure = _decided(chain, goal)
+    never, sure = decided(chain, goal)
     solve = _Solver(chain)
     probabilities, one, why = _probabilities(chain, never, sure, solve)
     mean_steps, other, reason = _times(chain, goal, sure, solve)
@@ -141,7 +143,7 @@ def _goal(chain: Chain, target: Any) -> Mask:
     return goal
 
 
-def _decided(chain: Chain, goal: Mask) -> tuple[Mask, Mask]:
+def decided(chain: Chain, goal: Mask) -> tuple[Mask, Mask]:
     """States that never reach the goal, and states that surely do, by the graph alone."""
     edges = chain.raw_edges()
     on = ~goal[edges.source]  # what happens after the goal does not matter

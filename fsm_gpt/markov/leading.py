@@ -34,6 +34,7 @@ import numpy.typing as npt
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotConverged
 from fsm_gpt.markov.algebra import conversion_error
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.result import Bounded, read_only
 
 __all__ = ["LeadingEigenvalues", "leading_eigenvalues"]
@@ -113,6 +114,7 @@ def leading_eigenvalues(chain: Chain, *, most: int = 6) -> LeadingEigenvalues:
     >>> leading_eigenvalues(chain).eigenvalues.real.round(12)
     array([1. , 0.5])
     """
+    require_complete(chain, "leading eigenvalues")
     if not 1 <= most <= 64:
         raise InvalidArgument(f"leading eigenvalues: most is {most}; give a number from 1 to 64.")
     converted = conversion_error(chain)

@@ -17,6 +17,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotDefined
 from fsm_gpt.markov.absorption import absorption
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers, kind_of
@@ -76,6 +77,7 @@ def limiting_distribution(
     >>> limiting_distribution(flip, start=0, time_average=True).probabilities
     array([0.5, 0.5])
     """
+    require_complete(chain, "limiting distribution")
     chain = chain.exact() if exact else chain
     structure = communicating_classes(chain)
     weights, weight_error = class_weights(chain, structure, start)

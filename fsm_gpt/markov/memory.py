@@ -29,6 +29,7 @@ import numpy as np
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
 from fsm_gpt.markov.algebra import conversion_error
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.entropy import long_run
 from fsm_gpt.markov.row_entropy import Mean, Rows, mean_entropy, with_rounding
 from fsm_gpt.result import Bounded, read_only
@@ -81,6 +82,7 @@ def memory_curve(chain: Chain) -> MemoryCurve:
     >>> memory_curve(Chain([[0.5, 0.5]] * 4)).bits_per_token
     array([1., 1., 1.])
     """
+    require_complete(chain, "memory curve")
     states = chain.states
     if not isinstance(states, (ContextSpace, SomeContexts)):
         raise NotDefined(

@@ -25,6 +25,7 @@ from fsm_gpt.chain import DENSE_LIMIT, Chain
 from fsm_gpt.errors import InvalidArgument, NotConverged, NotDefined, StateSpaceTooLarge
 from fsm_gpt.markov.algebra import conversion_error
 from fsm_gpt.markov.classes import communicating_classes
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.stationary import not_unique, stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, read_only
 
@@ -140,6 +141,7 @@ def mixing_time(chain: Chain, *, epsilon: float = 0.25) -> MixingTime:
     >>> mixing_time(chain, epsilon=0.01).steps
     6
     """
+    require_complete(chain, "mixing time")
     if not 0 < epsilon < 1:
         raise InvalidArgument(f"mixing time: epsilon {epsilon} is not between 0 and 1.")
     converted = conversion_error(chain)

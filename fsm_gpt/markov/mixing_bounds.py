@@ -44,6 +44,7 @@ import numpy.typing as npt
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotConverged
 from fsm_gpt.markov.algebra import conversion_error
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.leading import leading_eigenvalues
 from fsm_gpt.markov.mixing import refuse_what_never_mixes
 from fsm_gpt.markov.stationary import stationary_distribution
@@ -137,6 +138,7 @@ def mixing_bounds(
         raise InvalidArgument(f"mixing bounds: epsilon {epsilon} is not between 0 and 1.")
     if most_steps < 1:
         raise InvalidArgument(f"mixing bounds: most_steps is {most_steps}; give 1 or more.")
+    require_complete(chain, "mixing bounds")
     converted = conversion_error(chain)
     chain = chain.floats()
     refuse_what_never_mixes(chain, "mixing bounds")

@@ -40,6 +40,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
 from fsm_gpt.markov.algebra import dense_block, workable
 from fsm_gpt.markov.classes import communicating_classes
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.elimination import Entries, eliminate, zeros
 from fsm_gpt.markov.intervals import INTERVAL_LIMIT, Intervals, TooSmall
 from fsm_gpt.markov.residual import residual
@@ -137,6 +138,7 @@ def mean_first_passage(chain: Chain, *, exact: bool = False) -> MeanFirstPassage
     >>> print(*mean_first_passage(oz).mean_steps[0])
     0 4 10/3
     """
+    require_complete(chain, "mean first passage")
     chain = chain.exact() if exact else chain
     _irreducible_only(chain, "mean first passage")
     P, back = workable(dense_block(chain, np.arange(chain.n_states)))
@@ -237,6 +239,7 @@ def fundamental_matrix(chain: Chain, *, exact: bool = False) -> FundamentalMatri
     >>> print(*fundamental_matrix(oz).Z[0])
     86/75 1/25 -14/75
     """
+    require_complete(chain, "fundamental matrix")
     chain = chain.exact() if exact else chain
     times = mean_first_passage(chain).mean_steps
     pi = stationary_distribution(chain).pi
@@ -263,6 +266,7 @@ def kemeny_constant(chain: Chain, *, exact: bool = False) -> KemenyConstant:
     >>> print(kemeny_constant(oz).mean_steps)
     32/15
     """
+    require_complete(chain, "Kemeny constant")
     chain = chain.exact() if exact else chain
     times = mean_first_passage(chain)
     stationary = stationary_distribution(chain)

@@ -28,6 +28,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
 from fsm_gpt.markov.algebra import dense_block, workable
 from fsm_gpt.markov.classes import communicating_classes
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bounded
 from fsm_gpt.rows import Numbers
@@ -84,6 +85,7 @@ def reversibility(chain: Chain, *, exact: bool = False) -> Reversibility:
     >>> reversibility(oz).reversible
     True
     """
+    require_complete(chain, "reversibility")
     chain = chain.exact() if exact else chain
     _, F = _flows(chain)
     bound = stationary_distribution(chain).error_bound
@@ -142,6 +144,7 @@ def time_reversal(chain: Chain, *, exact: bool = False) -> Chain:
     >>> time_reversal(cycle).next_token[0]
     array([0., 0., 1.])
     """
+    require_complete(chain, "time reversal")
     chain = chain.exact() if exact else chain
     _, F = _flows(chain)
     F, back = workable(F)

@@ -39,6 +39,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, read_only
 from fsm_gpt.space import ContextSpace
 
@@ -127,6 +128,7 @@ def spectrum(chain: Chain) -> Spectrum:
     >>> found.eigenvalues.real, found.n_zero, found.gap
     (array([1.]), 15, 1.0)
     """
+    require_complete(chain, "spectrum")
     chain = chain.floats()
     order = exact_order(chain)
     reduced = chain

@@ -30,6 +30,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotDefined, NotUnique
 from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.closed_class import Method, Progress, solve_class
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.remembered import remembered
 from fsm_gpt.result import UNCERTIFIED, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers, kind_of
@@ -212,6 +213,7 @@ def stationary_distribution(
     >>> stationary_distribution(oz.floats()).error_bound < 1e-14
     True
     """
+    require_complete(chain, "stationary distribution")
     chain = chain.exact() if exact else chain
     return remembered(
         chain,
