@@ -37,7 +37,7 @@ def device_of(module: Any) -> Any:
     return "cpu" if weight is None else weight.device
 
 
-def refuse_device(device: str) -> None:
+def refuse_device(device: str, *, where: str = "extract") -> None:
     """Refuse a device that is not here.
 
     Raises
@@ -51,13 +51,13 @@ def refuse_device(device: str) -> None:
     except (RuntimeError, AssertionError, NotImplementedError, TypeError) as problem:
         why = str(problem).split("\n", maxsplit=1)[0].rstrip(".")
         raise InvalidArgument(
-            f"extract: device is {device!r}, and PyTorch finds no such device here ({why}). Leave "
+            f"{where}: device is {device!r}, and PyTorch finds no such device here ({why}). Leave "
             f"it out to compute where the model is, or run on a machine that has one with a "
             f"PyTorch built for it."
         ) from None
     if held.is_meta:
         raise InvalidArgument(
-            f"extract: device is {device!r}, which holds shapes and no numbers. Leave it out, or "
+            f"{where}: device is {device!r}, which holds shapes and no numbers. Leave it out, or "
             f"name a device that computes, such as cpu or cuda."
         )
 

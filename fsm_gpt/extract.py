@@ -10,14 +10,19 @@ have left the window; that is another process.)
 from __future__ import annotations
 
 import math
-import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 
 import numpy as np
 
-from fsm_gpt import __version__
-from fsm_gpt.as_found import as_found, is_module, loaded_torch, refuse_device
+from fsm_gpt.about_model import (
+    notes_on_rows,
+    own_space,
+    provenance_of,
+    refuse_foreign_device,
+    rules_of,
+)
+from fsm_gpt.as_found import as_found
 from fsm_gpt.asking import Model, every_row
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Rule
@@ -114,17 +119,11 @@ def extract(
     ----------
     Zekri et al. (2024), arXiv 2410.02724, section 3.
     """
-    _refuse_device(model, device)
-    rules = tuple(decoding) if isinstance(decoding, Sequence) else (decoding,) if decoding else ()
-    for rule in rules:
-        if not callable(rule):
-            raise InvalidArgument(
-                f"extract: decoding has {rule!r}, which is no rule. Give rules such as Greedy() or "
-                f"TopK(2)."
-            )
+    refuse_foreign_device(model, device, where="extract")
+    rules = rules_of(decoding, where="extract")
     if batch is not None and batch < 1:
         raise InvalidArgument(f"extract: batch is {batch}; give a whole number of 1 or more.")
-    named, own_context, length = _own(model, vocabulary, context, truncate_to)
+    named, own_context, length = own_space(model, vocabulary, context, truncate_to, where="extract")
     space = ContextSpace(named, length, shortest=1 if short_contexts else 0)
     _refuse_too_large(space, bool(rules), max_memory_gib)
     rows = np.empty((space.size, len(named)))
@@ -148,79 +147,16 @@ def extract(
             "chain. Nothing was written."
         ) from None
 
-    notes = []
-    if length < own_context:
-        notes.append(
-            f"the model sees {own_context} tokens and was given the last {length} only, at "
-            f"positions 0 to {length - 1}"
-        )
-    if masked:
-        notes.append(
-            f"{masked:,} probabilities are exactly zero because the model masks their token "
-            f"(a logit of minus infinity)"
-        )
-    if lost:
-        notes.append(
-            f"{lost:,} probabilities are zero by float64 underflow: the model gives them a "
-            f"finite logit, so structure there is that of the floats, not of the model"
-        )
+    notes = notes_on_rows(own_context, length, masked=masked, lost=lost)
     chain = Chain(
         rows,
         vocabulary=named,
         context=length,
         short_contexts=short_contexts,
         notes=notes,
-        provenance=_provenance(model, own_context, length),
+        provenance=provenance_of(model, own_context, length),
     )
     return chain.with_decoding(*rules) if rules else chain
-
-
-def _refuse_device(model: Model, device: str | None) -> None:
-    if device is None:
-        return
-    if not is_module(model):
-        raise InvalidArgument(
-            f"extract: device is {device!r}, and the model is no PyTorch module: where it computes "
-            f"is its own affair. Leave device out."
-        )
-    refuse_device(device)
-
-
-def _own(
-    model: Model,
-    vocabulary: Vocabulary | str | int | Sequence[str] | None,
-    context: int | None,
-    truncate_to: int | None,
-) -> tuple[Vocabulary, int, int]:
-    """The vocabulary, the tokens that the model can see, and those that it is to see."""
-    own = getattr(model, "context", None)
-    named = getattr(model, "vocabulary", None) if vocabulary is None else vocabulary
-    asked = own if context is None else context
-    for value, name in ((named, "vocabulary"), (asked, "context")):
-        if value is None:
-            raise InvalidArgument(
-                f"extract: the model has no attribute {name!r}, and without it the contexts "
-                f"cannot be listed. Pass {name}=... to extract()."
-            )
-    seen = _whole(asked, "context")
-    length = seen if truncate_to is None else _whole(truncate_to, "truncate_to")
-    sees = own if isinstance(own, int) else seen
-    if not length <= seen <= sees:
-        raise InvalidArgument(
-            f"extract: a context of {max(length, seen)} tokens was asked for, and the model sees "
-            f"{min(seen, sees)}. Give a number from 1 to {min(seen, sees)}."
-        )
-    assert named is not None
-    return Vocabulary.of(named), sees, length
-
-
-def _whole(value: object, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InvalidArgument(
-            f"extract: {name} is {value!r}, and it is a whole number of 1 or more. A model that "
-            f"sees no token has one state and no chain."
-        )
-    return value
 
 
 # ---- the size, before anything is computed ----
@@ -249,24 +185,3 @@ def _refuse_too_large(space: ContextSpace, decoded: bool, max_memory_gib: float)
 
 def _power_of_ten(log10: float) -> str:
     return f"about 10**{log10:,.0f}"
-
-
-# ---- where the rows come from ----
-
-
-def _provenance(model: Model, own_context: int, length: int) -> dict[str, str]:
-    """What is known of the model, and the versions that computed its rows."""
-    known = getattr(model, "provenance", None)
-    name = getattr(model, "__qualname__", None) or type(model).__qualname__
-    about = {"model": str(name)}
-    parameters = getattr(model, "n_parameters", None)
-    if isinstance(parameters, int):
-        about["parameters"] = f"{parameters:,}"
-    if isinstance(known, Mapping):
-        about |= {str(key): str(value) for key, value in known.items()}
-    about["context"] = str(length) if length == own_context else f"{length} of {own_context}"
-    about["python"] = platform.python_version()
-    about["fsm_gpt"], about["numpy"] = __version__, np.__version__
-    if loaded_torch() is not None:
-        about["torch"] = str(loaded_torch().__version__)
-    return about

@@ -27,6 +27,8 @@ SAME_ROOM = {
     "listing": "chain",
     "asking": "extract",
     "as_found": "extract",
+    "about_model": "extract",
+    "prompts": "extract",
 }
 
 #: Room -> the rooms it uses. It may use what these use, too.
@@ -45,10 +47,12 @@ USES = {
     "threads": set(),
     "extract": {"chain", "threads"},
     "explore": {"chain"},
+    "series": {"errors"},
+    "sampling": {"extract", "simulate", "markov", "series"},
     "gpt": {"space", "files", "result", "threads"},
     "markov": {"chain"},
     "report": {"markov", "capacity", "files"},
-    "cli": {"report", "gpt", "extract", "explore", "io", "simulate"},
+    "cli": {"report", "gpt", "extract", "explore", "io", "simulate", "sampling"},
     "__main__": {"cli"},
 }
 
