@@ -20,14 +20,20 @@ from fsm_gpt.files import shown
 if TYPE_CHECKING:
     from fsm_gpt.chain import Chain
     from fsm_gpt.decoding import Rule
+    from fsm_gpt.gpt.model import GPT
 
 __all__ = [
     "Reading",
     "analysis_bytes",
     "chain_options",
     "check_text",
+    "device_option",
+    "memory_option",
     "read_chain",
+    "read_model",
     "read_to_analyse",
+    "truncate_option",
+    "vocabulary_option",
     "watch_long_run",
 ]
 
@@ -55,6 +61,31 @@ class Reading:
         return Reading(max_memory=self.max_memory)
 
 
+vocabulary_option = click.option(
+    "--vocabulary",
+    type=FILE,
+    metavar="FILE",
+    help="The checkpoint's tokens: nanoGPT's meta.pkl, a JSON list, or the characters.",
+)
+truncate_option = click.option(
+    "--truncate-to",
+    type=int,
+    metavar="K",
+    help="The chain of the model that sees only the last K tokens.",
+)
+device_option = click.option(
+    "--device", metavar="NAME", help="Where the model computes: cpu, or cuda where there is one."
+)
+memory_option = click.option(
+    "--max-memory",
+    type=click.FloatRange(min=0, min_open=True),
+    default=8.0,
+    show_default=True,
+    metavar="GIB",
+    help="Refuse what would take more memory.",
+)
+
+
 def chain_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Options that say how a chain is read; the command gets them as ``how``."""
 
@@ -71,37 +102,11 @@ def chain_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(how=how, **others)
 
     taking: Callable[..., Any] = packed
+    short_contexts = click.option(
+        "--short-contexts", is_flag=True, help="Also the contexts shorter than a window."
+    )
     for option in reversed(
-        (
-            click.option(
-                "--vocabulary",
-                type=FILE,
-                metavar="FILE",
-                help="The checkpoint's tokens: nanoGPT's meta.pkl, a JSON list, or the characters.",
-            ),
-            click.option(
-                "--short-contexts", is_flag=True, help="Also the contexts shorter than a window."
-            ),
-            click.option(
-                "--truncate-to",
-                type=int,
-                metavar="K",
-                help="The chain of the model that sees only the last K tokens.",
-            ),
-            click.option(
-                "--device",
-                metavar="NAME",
-                help="Where the model computes: cpu, or cuda where there is one.",
-            ),
-            click.option(
-                "--max-memory",
-                type=click.FloatRange(min=0, min_open=True),
-                default=8.0,
-                show_default=True,
-                metavar="GIB",
-                help="Refuse what would take more memory.",
-            ),
-        )
+        (vocabulary_option, short_contexts, truncate_option, device_option, memory_option)
     ):
         taking = option(taking)
     return taking
@@ -124,11 +129,6 @@ def read_chain(
         _refuse_above(how, need, f"{shown(path)}: reading it")
         chain = load(path)
         return chain.with_decoding(*decoding) if decoding else chain
-    if is_chain_file(path):
-        raise FileProblem(
-            f"{shown(path)}: it holds a chain already, where a checkpoint is needed. "
-            f"fsm-gpt analyze and fsm-gpt plot take it as it is."
-        )
     if not checkpoint_only:
         _refuse_neither(path)
     return _extracted(path, how, decoding)
@@ -178,14 +178,26 @@ def _refuse_above(how: Reading, need: float, what: str) -> None:
         )
 
 
-def _extracted(path: str, how: Reading, decoding: Sequence[Rule]) -> Chain:
+def read_model(path: str, vocabulary: str | None, device: str | None, *, where: str) -> GPT:
+    """The model in a checkpoint; ``where`` is the verb, for an error."""
     from fsm_gpt.as_found import refuse_device
-    from fsm_gpt.extract import extract
     from fsm_gpt.gpt import load_model
+    from fsm_gpt.io.read import is_chain_file
 
-    if how.device is not None:
-        refuse_device(how.device)
-    model = load_model(path, vocabulary=read_vocabulary_option(how.vocabulary))
+    if is_chain_file(path):
+        raise FileProblem(
+            f"{shown(path)}: it holds a chain already, where a checkpoint is needed. "
+            f"fsm-gpt analyze and fsm-gpt plot take it as it is."
+        )
+    if device is not None:
+        refuse_device(device, where=where)
+    return load_model(path, vocabulary=read_vocabulary_option(vocabulary))
+
+
+def _extracted(path: str, how: Reading, decoding: Sequence[Rule]) -> Chain:
+    from fsm_gpt.extract import extract
+
+    model = read_model(path, how.vocabulary, how.device, where="extract")
     try:
         with progress("extracting", timed=True) as tick:
             return extract(

@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from fsm_gpt.cli.console import say
-from fsm_gpt.errors import FileProblem
+from fsm_gpt.errors import FileProblem, InvalidText
 from fsm_gpt.files import check_writable, read_limited, read_stream, shown
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ __all__ = [
     "FILE",
     "Choice",
     "output_option",
+    "prompt_options",
+    "read_prompt_options",
     "read_text",
     "read_vocabulary_option",
     "ready_to_write",
@@ -79,6 +81,15 @@ def read_text(given: str) -> str:
     """
     if given != "-" and not _is_a_path(given):
         return given
+    text = _text_in(given)
+    line = text.removesuffix("\n").removesuffix("\r")
+    text = text if "\n" in line else line
+    say(f"text: {len(text):,} characters from {'standard input' if given == '-' else shown(given)}")
+    return text
+
+
+def _text_in(given: str) -> str:
+    """What a file holds, or standard input."""
     if given == "-":
         data = read_stream(sys.stdin.buffer, LARGEST_TEXT)
         if len(data) > LARGEST_TEXT:
@@ -95,10 +106,39 @@ def read_text(given: str) -> str:
             f"{shown(given)}: its byte {error.start:,} is no UTF-8, so it is no text file that "
             f"can be read here. Give a text in UTF-8."
         ) from None
-    line = text.removesuffix("\n").removesuffix("\r")
-    text = text if "\n" in line else line
-    say(f"text: {len(text):,} characters from {'standard input' if given == '-' else shown(given)}")
     return text
+
+
+def prompt_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options --prompt and --prompts; the command gets them under these names."""
+    command = click.option(
+        "--prompts",
+        type=FILE,
+        metavar="FILE",
+        help="Prompts in a file, one a line; - is standard input.",
+    )(command)
+    return click.option(
+        "--prompt", multiple=True, metavar="TEXT", help="A text to start from; may be repeated."
+    )(command)
+
+
+def read_prompt_options(prompt: tuple[str, ...], prompts: str | None) -> list[str]:
+    """The prompts that were typed, then those of the file; lines of blanks alone are passed over.
+
+    Raises
+    ------
+    InvalidText
+        There is a file, and no prompt in it.
+    """
+    if prompts is None:
+        return list(prompt)
+    lines = [line.removesuffix("\r") for line in _text_in(prompts).split("\n")]
+    found = [line for line in lines if line.strip()]
+    if not found:
+        place = "standard input" if prompts == "-" else shown(prompts)
+        raise InvalidText(f"{place}: it has no prompt. Write one a line.")
+    say(f"prompts: {len(found):,} from {'standard input' if prompts == '-' else shown(prompts)}")
+    return [*prompt, *found]
 
 
 def _is_a_path(given: str) -> bool:

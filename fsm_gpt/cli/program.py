@@ -27,6 +27,7 @@ VERBS = (
     "report",
     "plot",
     "simulate",
+    "estimate",
     "compare",
     "export",
     "capacity",

@@ -130,7 +130,7 @@ def mean_of_streams(
     error = float(means.std(ddof=1)) / math.sqrt(K)
     reach = student_quantile(confidence, K - 1)
     bias = bias_left(burn_in, tau, n, K) if wanted > burn_in else 0.0
-    remembered = min(memory(batches, rounding=rounding), memory(frequencies))
+    remembered = 2 * min(memory(batches, rounding=rounding), memory(frequencies))
     _refuse_disagreement(means, ratio, stuck=bias > reach or remembered < REFUSED_BELOW)
     _refuse_drift(kept, burn_in, rounding)
     spread = float(kept.var())
