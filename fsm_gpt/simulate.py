@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -182,10 +183,11 @@ def follower(chain: Chain) -> Callable[[Ids], Next]:
         rows, V = chain.next_token, chain.n_tokens
         suffixes = max(chain.n_states // V, 1)
         every = np.arange(V, dtype=np.int64)
+        table = lru_cache(maxsize=1)(lambda size: np.tile(every, (size, 1)))
 
         def of_windows(states: Ids) -> Next:
-            tokens = np.broadcast_to(every, (len(states), V))
-            return Next(rows[states], tokens, (states % suffixes * V)[:, None] + every)
+            targets = (states % suffixes * V)[:, None] + every
+            return Next(rows[states], table(len(states)), targets)
 
         return of_windows
     edges = chain.raw_edges()

@@ -1,6 +1,6 @@
 """Intervals hold the exact rate as often as they say.
 
-``make coverage-campaign`` does the same for a thousand seeds; see tests/coverage_campaign.py.
+``make intervals`` does the same for a thousand seeds; see tests/coverage_campaign.py.
 """
 
 import numpy as np
