@@ -151,6 +151,11 @@ def sample_entropy_rate(
                 )
             V, provenance = len(named), provenance_of(subject, own, length)
             notes = tuple(notes_on_rows(own, length, masked=drawn.masked, lost=drawn.underflowed))
+            if drawn.lost_by_rules:
+                notes += (
+                    f"{in_words(rules)}: in {drawn.lost_by_rules:,} rows a probability became zero "
+                    f"by underflow, so structure there is that of the floats, not of the rule",
+                )
     except KeyboardInterrupt:
         raise Interrupted(
             f"{WHERE}: stopped by the user before the streams were long enough, so there is no "
@@ -172,7 +177,9 @@ def _judged(
     # What the entropies of rows of V entries may be off by: fsm_gpt.markov.row_entropy.
     rounding = (5 * V + 40) * 2.0**-53 * float(drawn.entropies.max())
     found = mean_of_streams(drawn.entropies, drawn.tokens, confidence=confidence, rounding=rounding)
-    if found.standard_error == 0.0:
+    if len(set(drawn.states[:, 0].tolist())) == 1:
+        notes += ("all streams began alike, so that they agree says less of other beginnings",)
+    if np.ptp(drawn.entropies) <= rounding:
         notes += (
             "every row on the way had the same entropy, so the interval is a point; it says "
             "nothing of rows that no stream met",

@@ -9,7 +9,7 @@ their entropies are worked out afterwards, once a state.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,8 +29,8 @@ Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
 Tick = Callable[[int], None]
 
-#: Entries of rows whose entropies are worked out at a time, to bound the memory.
-BLOCK = 2**22
+#: Entries of rows, or logits, that are held at a time, to bound the memory.
+BLOCK = 2**23
 
 
 class Streams(NamedTuple):
@@ -48,6 +48,8 @@ class Streams(NamedTuple):
     #: How many probabilities the model masked, and how many underflowed.
     masked: int = 0
     underflowed: int = 0
+    #: In how many rows a rule made a probability too small for a float.
+    lost_by_rules: int = 0
 
 
 def streams_of_chain(
@@ -100,16 +102,16 @@ def streams_of_model(
         row[length - len(prompt) : length] = prompt
     sizes = np.array([len(prompt) for prompt in prompts])
     entropies, surprises = np.empty((K, n_tokens)), np.empty((K, n_tokens))
-    masked = underflowed = 0
+    masked = underflowed = lost = 0
     for t in range(n_tokens):
         u = generator.random(K)
-        for size in np.unique(sizes):  # contexts of one length are asked together
-            mine = np.flatnonzero(sizes == size)
-            rows = rows_of(text[mine, length + t - size : length + t])
+        for mine in _askable(sizes, len(vocabulary)):
+            rows = rows_of(text[mine, length + t - sizes[mine[0]] : length + t])
             masked, underflowed = masked + rows.masked, underflowed + rows.underflowed
             decoded = rows.probabilities
             for rule in rules:
-                decoded = rule(decoded).rows
+                decoded, _, too_small = rule(decoded)
+                lost += int(too_small.sum())
             drawn = draw(decoded, u[mine])
             text[mine, length + t] = drawn
             entropies[mine, t] = row_entropies(decoded)
@@ -125,4 +127,16 @@ def streams_of_model(
         lambda k, t: vocabulary.label(text[k, t : t + length]),
         masked,
         underflowed,
+        lost,
     )
+
+
+def _askable(sizes: Ids, V: int) -> Iterator[Ids]:
+    """Which streams to ask for together: contexts of one length, whose logits fit the memory.
+
+    A model may give the logits of every position, (B, l, V) numbers.
+    """
+    for size in np.unique(sizes).tolist():
+        mine = np.flatnonzero(sizes == size)
+        most = max(1, BLOCK // (size * V))
+        yield from np.split(mine, range(most, len(mine), most))

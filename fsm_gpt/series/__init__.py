@@ -5,3 +5,10 @@ series is an array of shape (K, n), one row a stream, one column a time. Inside 
 neighbours resemble each other, so n numbers say less than n independent ones. This room
 knows neither chains nor models.
 """
+
+from __future__ import annotations
+
+from fsm_gpt.series.regeneration import Cycles, mean_of_cycles
+from fsm_gpt.series.replications import Interval, mean_of_streams
+
+__all__ = ["Cycles", "Interval", "mean_of_cycles", "mean_of_streams"]

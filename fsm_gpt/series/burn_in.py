@@ -15,9 +15,8 @@ them, while the standard error of the mean of K streams is sqrt(v(n / tau) / K) 
 (:mod:`fsm_gpt.series.agreement`). :func:`bias_left` is the ratio of the two; enough is left out
 for it to fall below a tenth.
 
-MSER (White 1997) was tried and left: on a chain of 20 relaxation times a run it takes slow swings
-of the streams' mean for a beginning, cuts where the rest looks calm, and 95% intervals covered in
-93 to 94% of 2,000 runs.
+MSER (White 1997) was tried and left: on slow chains it takes swings of the streams' mean for a
+beginning and cuts where the rest happens to look calm, and its intervals covered too seldom.
 
 References
 ----------

@@ -7,10 +7,9 @@ standard error is the standard deviation of Y - mean T, times the square root of
 cycles, over the sum of T.
 
 The state is the one visited most. Of each stream the *same number* of first cycles is taken: all
-that fit would leave out the cycle in progress, which is longer than others, and on a slow chain
-that put the interval beside the truth in three of ten runs. Where some stream was away from the
-state for more than a fifth of its length, a few long cycles decide the mean, and more of them than
-fit may be missing: nothing is said.
+that fit would leave out the cycle in progress, which is longer than others, a bias that on slow
+chains is as large as the standard error. Where some stream was away from the state for more than a
+fifth of its length, a few long cycles decide the mean, and more may be missing: nothing is said.
 
 References
 ----------

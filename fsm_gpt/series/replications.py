@@ -139,7 +139,7 @@ def mean_of_streams(
         half_width=(reach + bias) * error,
         standard_error=error,
         batch_means_error=math.sqrt(float(batches.var(axis=1, ddof=1).mean()) / (BATCHES * K)),
-        effective_size=min(kept.size, spread / error**2) if error > 0 else float(kept.size),
+        effective_size=spread / error**2 if error > 0 else math.inf,
         burn_in=burn_in,
         disagreement=ratio,
         relaxation=tau,
@@ -169,12 +169,13 @@ def _frequencies(labels: Ids) -> Floats:
 def _refuse_disagreement(means: Floats, ratio: float, *, stuck: bool) -> None:
     if not stuck:
         return
+    more = "although each stays the same" if math.isinf(ratio) else f"{ratio:.3g} times as much as"
+    more += "" if math.isinf(ratio) else " batches inside a stream let expect, in variance"
     raise NotConverged(
         f"sampling: the {len(means)} streams disagree. Their means go from {means.min():.4g} to "
-        f"{means.max():.4g}, and differ {ratio:.3g} times as much (in variance) as each stream's "
-        f"own batches let expect, so each still remembers where it began, or they have ended in "
-        f"different closed classes. No interval would be honest. Draw more tokens in each stream, "
-        f"or start all of them in one class."
+        f"{means.max():.4g}, {more}; so each still remembers where it began, or they have ended in "
+        f"different closed classes, and no interval would be honest. Draw more tokens in each "
+        f"stream, or start all of them in one class."
     )
 
 

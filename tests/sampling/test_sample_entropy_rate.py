@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 
 import fsm_gpt as fg
 from fsm_gpt.chain import Chain
@@ -21,6 +22,7 @@ from fsm_gpt.errors import (
     StateOutOfRange,
 )
 from fsm_gpt.sampling import sample_entropy_rate
+from tests.strategies import chains
 
 ROWS = [[0.5, 0.5], [0.25, 0.75], [0.9, 0.1], [0.4, 0.6]]
 
@@ -155,6 +157,33 @@ def test_progress_and_interruption(chain: Chain) -> None:
 
     with pytest.raises(Interrupted, match="stopped by the user"):
         sample_entropy_rate(chain, progress=stop)
+
+
+def test_what_a_reader_should_know_of_the_streams(chain: Chain) -> None:
+    alike = sample_entropy_rate(chain, n_tokens=100, prompts=["ab"])
+    assert any("began alike" in note for note in alike.notes)
+    apart = sample_entropy_rate(chain, n_tokens=100)
+    assert apart.notes == ()
+    cold = sample_entropy_rate(
+        lambda ids: np.tile([0.0, -5.0], (len(ids), 1)),
+        vocabulary="ab",
+        context=1,
+        decoding=Temperature(0.001),
+        n_tokens=100,
+    )
+    assert any("in 3,200 rows a probability became zero by underflow" in n for n in cold.notes)
+
+
+@given(chain=st.one_of(chains(), chains(floats=True)), seed=st.integers(0, 99))
+def test_every_chain_has_an_interval_or_a_reason(chain: Chain, seed: int) -> None:
+    """Reducible, periodic, absorbing ones: nothing else than a number or a refusal."""
+    try:
+        found = sample_entropy_rate(chain, streams=8, n_tokens=100, seed=seed)
+    except NotConverged:
+        return
+    assert 0 <= found.low <= found.bits_per_token <= found.high <= math.log2(chain.n_tokens) + 1e-9
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert "nan" not in str(found)
 
 
 # ---- what it refuses ----

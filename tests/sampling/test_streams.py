@@ -138,6 +138,32 @@ def test_every_window_is_asked_from_its_first_position() -> None:
         assert found.label(k, 7) == "".join(map(str, text[: len(prompts[k]) + 7][-4:]))
 
 
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_a_model_is_asked_for_no_more_than_fits(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    inner, named = table_model(3, 2, seed=5), Vocabulary.of("abc")
+    sizes: list[int] = []
+
+    def model(ids: Any) -> Any:
+        sizes.append(len(ids))
+        return inner(ids)
+
+    prompts = [[0], [1, 2], [2], [0, 0], [1], [1, 1], [2, 0]]
+
+    def drawn() -> list[list[int]]:
+        with asking(model, named) as rows_of:
+            found = streams_of_model(
+                rows_of, (), prompts, named, 2, 9, np.random.default_rng(1), quiet
+            )
+        return list(found.tokens.tolist())
+
+    whole = drawn()
+    assert max(sizes) == 7
+    sizes.clear()
+    monkeypatch.setattr("fsm_gpt.sampling.streams.BLOCK", most * 2 * 3)
+    assert drawn() == whole
+    assert max(sizes[-8:]) == most
+
+
 def test_masks_and_underflow_are_counted() -> None:
     def model(ids: Any) -> Any:
         return np.tile([0.0, -np.inf, -1000.0], (len(ids), 1))
@@ -147,5 +173,5 @@ def test_masks_and_underflow_are_counted() -> None:
         found = streams_of_model(
             rows_of, (), [[0], [2]], named, 2, 5, np.random.default_rng(0), quiet
         )
-    assert (found.masked, found.underflowed) == (10, 10)
+    assert (found.masked, found.underflowed, found.lost_by_rules) == (10, 10, 0)
     assert (found.tokens == 0).all()
