@@ -79,7 +79,8 @@ def memory(batches: Floats, *, rounding: float = 0.0) -> float:
     """The probability that streams remember as much by chance, from batch means as above.
 
     Student's t for the correlation of the first and last three of ten batches; that of J
-    quantities is the sum of their covariances over that of their variances.
+    quantities is the sum of their covariances over that of their variances. Standard
+    deviations of up to ``rounding`` count as none.
 
     >>> stuck = np.repeat(np.arange(16.0)[:, None], BATCHES, axis=1)
     >>> memory(stuck), memory(np.random.default_rng(0).normal(size=(16, BATCHES))) > 0.01
@@ -91,8 +92,10 @@ def memory(batches: Floats, *, rounding: float = 0.0) -> float:
     size = math.sqrt(float((first**2).sum()) * float((last**2).sum()))
     if size <= K * rounding**2:
         return 1.0
-    r = min(float((first * last).sum()) / size, 1.0)
-    return float(student.sf(r * math.sqrt((K - 2) / (1 - r * r)), K - 2)) if r < 1.0 else 0.0
+    r = float((first * last).sum()) / size
+    if r * r >= 1.0:
+        return 0.0 if r > 0.0 else 1.0
+    return float(student.sf(r * math.sqrt((K - 2) / (1 - r * r)), K - 2))
 
 
 def variance_of_mean(m: float) -> float:

@@ -130,7 +130,12 @@ def mean_of_streams(
     error = float(means.std(ddof=1)) / math.sqrt(K)
     reach = student_quantile(confidence, K - 1)
     bias = bias_left(burn_in, tau, n, K) if wanted > burn_in else 0.0
-    remembered = 2 * min(memory(batches, rounding=rounding), memory(frequencies))
+    # A token more or less at the ends of a third, as the phase of a cycle has it, is no memory.
+    token = BATCHES / (3.0 * n)
+    remembered = 2 * min(
+        memory(batches, rounding=max(rounding, float(np.ptp(kept)) * token)),
+        memory(frequencies, rounding=token),
+    )
     _refuse_disagreement(means, ratio, stuck=bias > reach or remembered < REFUSED_BELOW)
     _refuse_drift(kept, burn_in, rounding)
     spread = float(kept.var())

@@ -24,7 +24,7 @@ def test_the_interval_covers(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in TOO_SHORT if name != "a hidden trap"])
 def test_what_is_too_short_is_wide_or_refused(name: str) -> None:
     """No more intervals are wrong than an honest method has."""
-    runs = 30
+    runs = 20
     found = coverage(TOO_SHORT[name], runs)
     assert found.wrong <= binom.isf(1e-3, runs, 1 - CONFIDENCE), found
     if name in ("slow: 1 relaxation time", "stuck"):

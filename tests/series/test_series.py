@@ -121,6 +121,21 @@ def test_memory_knows_stuck_streams_from_slow_ones() -> None:
     assert memory(np.zeros((8, BATCHES))) == 1.0
 
 
+def test_a_phase_is_no_memory() -> None:
+    """Cycles of three values from three phases: each stream keeps its own; all have one mean."""
+    for n in (997, 1000, 1003, 1010, 1018):
+        turns = ((np.arange(n) + np.arange(12)[:, None]) % 3).astype(float)
+        found = mean_of_streams(turns, turns.astype(int), confidence=0.95)
+        assert abs(found.mean - 1) <= 2 / n
+        assert found.half_width < 2 / n
+
+
+def test_what_turns_into_its_opposite_is_no_memory() -> None:
+    swing = np.linspace(1, -1, BATCHES) * np.arange(8)[:, None]
+    assert memory(swing) == pytest.approx(1.0)
+    assert memory(np.abs(swing)) == 0.0
+
+
 # ---- burn-in ----
 
 
