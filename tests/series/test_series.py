@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from scipy.stats import binom, ttest_1samp
+from scipy.stats import binom, t as student, ttest_1samp
 
 from fsm_gpt.errors import NotConverged
+from fsm_gpt.series import replications
 from fsm_gpt.series.agreement import (
     BATCHES,
     disagreement,
@@ -24,6 +25,7 @@ from fsm_gpt.series.burn_in import (
     START,
     bias_left,
     burn_in_for,
+    drift,
     drift_burn_in,
 )
 from fsm_gpt.series.recurrence import numbered_windows
@@ -170,7 +172,25 @@ def test_a_beginning_is_cut_off(length: int) -> None:
     """A transient of a given length, high enough to bias the mean by more than its error."""
     streams = np.random.default_rng(2).normal(size=(32, 2000))
     streams[:, :length] += 4 / math.sqrt(length)
-    assert length / 2 <= drift_burn_in(streams) <= 1000
+    assert length / 2 <= drift_burn_in(streams) <= length + max(length, 100)
+
+
+def test_a_short_beginning_costs_little() -> None:
+    streams = np.random.default_rng(2).normal(size=(32, 2000))
+    streams[:, :3] += 2
+    assert drift_burn_in(streams) == 4
+
+
+def test_drift_is_student_s_for_all_scales_together() -> None:
+    streams = np.random.default_rng(8).normal(size=(16, 400))
+    streams[:, :8] += 0.4
+    late = streams[:, 200:]
+    pieces = np.array([[row[i : i + 8].mean() for i in range(0, 200, 8)] for row in late])
+    spread = math.sqrt(pieces.var() + late.mean(axis=1).var(ddof=1))
+    off = streams[:, :8].mean() - late.mean()
+    alone = 2 * student.sf(abs(off) / spread * 4, 15)
+    assert drift(streams, [8]) == pytest.approx(alone)
+    assert drift(streams, [1, 8]) == pytest.approx(2 * min(alone, drift(streams, [1])))
 
 
 def test_a_rare_value_is_no_drift() -> None:
@@ -261,6 +281,46 @@ def test_slow_streams_widen_it() -> None:
     assert slow.burn_in > fast.burn_in
     assert slow.batch_means_error < slow.standard_error
     assert slow.effective_size < 32 * 2000 / 80
+
+
+def test_a_bias_that_may_be_left_is_added() -> None:
+    """Half of the run is a burn-in of less than two relaxation times."""
+    streams = forgetting(600, 32, 2000, seed=9)
+    found = mean_of_streams(streams, np.zeros(streams.shape, dtype=int), confidence=0.95)
+    assert found.burn_in == 1000
+    left = bias_left(1000, found.relaxation, 1000, 32)
+    assert BIAS_ALLOWED < left < 2
+    assert found.bias_allowed == pytest.approx(left * found.standard_error)
+    sampled = student.isf(0.025, 31) * found.standard_error
+    assert found.half_width == pytest.approx(sampled + found.bias_allowed)
+
+
+def test_labels_that_are_slow_lengthen_the_burn_in() -> None:
+    noise = np.random.default_rng(10).normal(size=(32, 2000))
+    slow = (forgetting(80, 32, 2000, seed=10) > 0).astype(int)
+    none, some = (mean_of_streams(noise, labels, confidence=0.95) for labels in (0 * slow, slow))
+    assert some.relaxation > 2 * none.relaxation
+    assert some.relaxation == pytest.approx(80, rel=0.5)
+    assert some.burn_in > none.burn_in
+
+
+def test_one_stuck_stream_is_found_by_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = np.random.default_rng(11).normal(size=(32, 1000))
+    streams[5] += 0.5
+    none = np.zeros(streams.shape, dtype=int)
+    with pytest.raises(NotConverged, match="disagree"):
+        mean_of_streams(streams, none, confidence=0.95)
+    monkeypatch.setattr(replications, "REFUSED_BELOW", 0.0)
+    mean_of_streams(streams, none, confidence=0.95)  # by its disagreement alone it is not
+
+
+def test_streams_slower_than_their_length_are_found_without_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replications, "memory", lambda *_, **__: 1.0)
+    streams = forgetting(3000, 32, 2000, seed=12)
+    with pytest.raises(NotConverged, match="disagree"):
+        mean_of_streams(streams, np.zeros(streams.shape, dtype=int), confidence=0.95)
 
 
 def test_labels_show_what_values_hide() -> None:
