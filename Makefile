@@ -10,7 +10,7 @@ READY_DOCS := .venv/.ready-docs
 READY_BENCH := .venv/.ready-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studies bench docs test campaign coverage lint types format check clean
+.PHONY: help demo studies bench docs test campaign intervals coverage lint types format check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -33,6 +33,9 @@ test: $(READY) ## run the tests; ARGS="-k NAME" passes options to pytest
 
 campaign: $(READY) ## hold ten thousand proven errors against known answers, in some five minutes
 	$(BIN)/python tests/campaign.py $(ARGS)
+
+intervals: $(READY) ## count how often confidence intervals hold exact rates, in some ten minutes
+	$(BIN)/python -m tests.coverage_campaign $(ARGS)
 
 coverage: $(READY) ## run the tests and require the share of lines that pyproject.toml states
 	$(BIN)/python -m pytest --cov=fsm_gpt $(ARGS)

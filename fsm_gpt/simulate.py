@@ -1,4 +1,4 @@
-"""Sampling from a chain: a text, and the states it went through.
+"""Sampling from a chain: a text, and the states it went through; or many streams at once.
 
 Each step draws one number u, uniform in [0, 1) with 53 bits, and takes the first token
 at which the running sum of the state's probabilities exceeds u times their sum. Only
@@ -12,7 +12,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +23,10 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.result import Result, read_only
 
-__all__ = ["Simulation", "simulate"]
+__all__ = ["Next", "Simulation", "draw", "follower", "simulate"]
 
 Ids = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Row = tuple[list[float], list[int], list[int]]
 
 
@@ -136,5 +139,66 @@ def _rows(chain: Chain) -> Callable[[int], Row]:
         here = slice(begin[state], begin[state + 1])
         sums = list(accumulate(edges.probability[here].tolist()))
         return sums, edges.token[here].tolist(), edges.target[here].tolist()
+
+    return of_edges
+
+
+# ---- many streams at once, by the same rule ----
+
+
+def draw(weights: Floats, u: Floats) -> Ids:
+    """The place drawn in each row of weights (B, D), by numbers u in [0, 1), shape (B,).
+
+    Rows need not sum to one. A weight of zero is never drawn.
+
+    >>> draw(np.array([[0.0, 0.5, 0.5], [1.0, 0.0, 0.0]]), np.array([0.5, 0.999])).tolist()
+    [2, 0]
+    """
+    sums = np.cumsum(weights, axis=1)
+    # u times the sum may be rounded up to the sum, which no running sum exceeds.
+    below = np.minimum(u * sums[:, -1], np.nextafter(sums[:, -1], 0))
+    return np.asarray((sums <= below[:, None]).sum(axis=1))
+
+
+class Next(NamedTuple):
+    """What may follow some states: weights, tokens and successors, each of shape (B, D).
+
+    Rows with fewer entries are filled up with weights of zero.
+    """
+
+    weights: Floats
+    tokens: Ids
+    targets: Ids
+
+
+def follower(chain: Chain) -> Callable[[Ids], Next]:
+    """A function from states, shape (B,), to what may follow them.
+
+    >>> after = follower(Chain([[0.5, 0.5], [0.25, 0.75]]))
+    >>> after(np.array([1])).weights, after(np.array([1])).targets
+    (array([[0.25, 0.75]]), array([[0, 1]]))
+    """
+    chain = chain.floats()
+    if chain.is_window:
+        rows, V = chain.next_token, chain.n_tokens
+        suffixes = max(chain.n_states // V, 1)
+        every = np.arange(V, dtype=np.int64)
+        table = lru_cache(maxsize=1)(lambda size: np.tile(every, (size, 1)))
+
+        def of_windows(states: Ids) -> Next:
+            targets = (states % suffixes * V)[:, None] + every
+            return Next(rows[states], table(len(states)), targets)
+
+        return of_windows
+    edges = chain.raw_edges()
+    begin = np.searchsorted(edges.source, np.arange(chain.n_states + 1))
+
+    def of_edges(states: Ids) -> Next:
+        first, size = begin[states], begin[states + 1] - begin[states]
+        column = np.arange(int(size.max()))
+        there = column < size[:, None]
+        place = first[:, None] + np.where(there, column, 0)
+        weights = np.where(there, edges.probability[place], 0.0)
+        return Next(weights, edges.token[place], edges.target[place])
 
     return of_edges

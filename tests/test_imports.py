@@ -28,6 +28,7 @@ SAME_ROOM = {
     "asking": "extract",
     "as_found": "extract",
     "about_model": "extract",
+    "prompts": "extract",
 }
 
 #: Room -> the rooms it uses. It may use what these use, too.
@@ -47,10 +48,12 @@ USES = {
     "threads": set(),
     "extract": {"chain", "threads"},
     "explore": {"extract", "io", "files"},
+    "series": {"errors"},
+    "sampling": {"extract", "simulate", "markov", "series"},
     "gpt": {"space", "files", "result", "threads", "headers", "capacity"},
     "markov": {"chain"},
     "report": {"markov", "capacity", "files"},
-    "cli": {"report", "gpt", "extract", "explore", "io", "simulate", "headers"},
+    "cli": {"report", "gpt", "extract", "explore", "io", "simulate", "headers", "sampling"},
     "__main__": {"cli"},
 }
 

@@ -29,6 +29,7 @@ VERBS = (
     "report",
     "plot",
     "simulate",
+    "estimate",
     "compare",
     "export",
     "capacity",

@@ -25,10 +25,10 @@ from fsm_gpt.about_model import own_space, refuse_foreign_device
 from fsm_gpt.asking import Model, asking
 from fsm_gpt.errors import Interrupted, InvalidArgument
 from fsm_gpt.explore.escape import Escape, escape
-from fsm_gpt.explore.prompts import Prompts, read_prompts
 from fsm_gpt.explore.rounds import Loop, Run
 from fsm_gpt.explore.rows import Asker, batch_of, one_or_more
 from fsm_gpt.explore.windows import Ids, Windows
+from fsm_gpt.prompts import Prompts, read_prompts
 from fsm_gpt.result import Result, frozen, read_only
 from fsm_gpt.space import Vocabulary
 

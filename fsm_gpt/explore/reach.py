@@ -12,10 +12,10 @@ from fsm_gpt.decoding import Rule
 from fsm_gpt.errors import Interrupted, InvalidArgument, StateSpaceTooLarge
 from fsm_gpt.explore.continued import check_same_model, known_rows
 from fsm_gpt.explore.machine import Exploration, ExplorationInterrupted, machine_of
-from fsm_gpt.explore.prompts import Prompts, read_prompts
 from fsm_gpt.explore.rows import Asker, Floats, Known, batch_of, one_or_more
 from fsm_gpt.explore.search import Limits, Progress, Search
 from fsm_gpt.explore.windows import Table, Windows
+from fsm_gpt.prompts import Prompts, read_prompts
 from fsm_gpt.space import Vocabulary
 
 __all__ = ["explore"]

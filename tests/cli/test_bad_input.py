@@ -59,7 +59,16 @@ def test_a_training_that_cannot_be(refused, code: int, args: list[str], words: s
     assert words in refused(code, *args)
 
 
-VERBS_THAT_READ = ["extract", "analyze", "report", "plot", "simulate", "compare", "export"]
+VERBS_THAT_READ = [
+    "extract",
+    "analyze",
+    "report",
+    "plot",
+    "simulate",
+    "estimate",
+    "compare",
+    "export",
+]
 NEITHER = "neither a chain file nor a checkpoint"
 
 
