@@ -30,6 +30,7 @@ __all__ = [
     "device_option",
     "memory_option",
     "read_chain",
+    "read_chain_or_model",
     "read_model",
     "read_to_analyse",
     "truncate_option",
@@ -192,6 +193,16 @@ def read_model(path: str, vocabulary: str | None, device: str | None, *, where: 
     if device is not None:
         refuse_device(device, where=where)
     return load_model(path, vocabulary=read_vocabulary_option(vocabulary))
+
+
+def read_chain_or_model(path: str, how: Reading, *, where: str) -> Chain | GPT:
+    """The chain in a chain file, or the model in a checkpoint, as it is."""
+    from fsm_gpt.io.read import is_chain_file
+
+    if is_chain_file(path):
+        return read_chain(path, how)
+    _refuse_neither(path)
+    return read_model(path, how.vocabulary, how.device, where=where)
 
 
 def _extracted(path: str, how: Reading, decoding: Sequence[Rule]) -> Chain:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,8 +10,7 @@ from fsm_gpt.cli.chains import (
     Reading,
     device_option,
     memory_option,
-    read_chain,
-    read_model,
+    read_chain_or_model,
     truncate_option,
     vocabulary_option,
 )
@@ -91,12 +90,8 @@ def estimate(
     of its own. Decoding options apply in the order in which they are typed.
     """
     texts = read_prompt_options(prompt, prompts)
-    subject: Any
     how = Reading(vocabulary, False, truncate_to, device, max_memory)
-    if _holds_a_chain(chain_or_checkpoint):
-        subject, truncate_to, device = read_chain(chain_or_checkpoint, how), None, None
-    else:
-        subject = read_model(chain_or_checkpoint, vocabulary, device, where="estimate")
+    subject = read_chain_or_model(chain_or_checkpoint, how, where="estimate")
     from fsm_gpt.sampling import sample_entropy_rate
 
     with progress("sampling", timed=True) as tick:
@@ -116,9 +111,3 @@ def estimate(
         show_json(found.to_dict())
         return
     click.echo(f"{found}\n\nThe next token's entropy by position, over the streams:\n{found.curve}")
-
-
-def _holds_a_chain(path: str) -> bool:
-    from fsm_gpt.io.read import is_chain_file
-
-    return is_chain_file(path)
