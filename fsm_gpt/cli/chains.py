@@ -32,6 +32,7 @@ __all__ = [
     "heads_option",
     "memory_option",
     "read_chain",
+    "read_chain_or_model",
     "read_model",
     "read_to_analyse",
     "truncate_option",
@@ -197,9 +198,7 @@ def _refuse_above(how: Reading, need: float, what: str) -> None:
         )
 
 
-def read_model(
-    path: str, vocabulary: str | None, heads: int | None, device: str | None, *, where: str
-) -> LoadedModel:
+def read_model(path: str, how: Reading, *, where: str) -> LoadedModel:
     """The model in a file or folder; ``where`` is the verb, for an error.
 
     A device that is asked for and not here is refused first.
@@ -213,15 +212,25 @@ def read_model(
             f"{shown(path)}: it holds a chain already, where a checkpoint is needed. "
             f"fsm-gpt analyze and fsm-gpt plot take it as it is."
         )
-    if device is not None:
-        refuse_device(device, where=where)
-    return load_model(path, vocabulary=read_vocabulary_option(vocabulary), n_head=heads)
+    if how.device is not None:
+        refuse_device(how.device, where=where)
+    return load_model(path, vocabulary=read_vocabulary_option(how.vocabulary), n_head=how.heads)
+
+
+def read_chain_or_model(path: str, how: Reading, *, where: str) -> Chain | LoadedModel:
+    """The chain in a chain file, or the model in a checkpoint, as it is."""
+    from fsm_gpt.io.read import is_chain_file
+
+    if is_chain_file(path):
+        return read_chain(path, how)
+    _refuse_neither(path)
+    return read_model(path, how, where=where)
 
 
 def _extracted(path: str, how: Reading, decoding: Sequence[Rule]) -> Chain:
     from fsm_gpt.extract import extract
 
-    model = read_model(path, how.vocabulary, how.heads, how.device, where="extract")
+    model = read_model(path, how, where="extract")
     try:
         with progress("extracting", timed=True) as tick:
             return extract(

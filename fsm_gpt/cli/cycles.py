@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from fsm_gpt.cli.chains import (
+    Reading,
     device_option,
     heads_option,
     read_model,
@@ -71,7 +72,8 @@ def cycles(
             click.get_current_context(),
         )
     texts = read_prompt_options(prompt, prompts)
-    model = read_model(checkpoint, vocabulary, heads, device, where="greedy_cycles")
+    how = Reading(vocabulary=vocabulary, device=device, heads=heads)
+    model = read_model(checkpoint, how, where="greedy_cycles")
     from fsm_gpt.explore import greedy_cycles
 
     with progress("following", timed=False) as tick:

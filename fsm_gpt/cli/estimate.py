@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +11,7 @@ from fsm_gpt.cli.chains import (
     device_option,
     heads_option,
     memory_option,
-    read_chain,
-    read_model,
+    read_chain_or_model,
     truncate_option,
     vocabulary_option,
 )
@@ -86,7 +85,7 @@ def estimate(
 ) -> None:
     """Sample the entropy rate: the uncertainty of the next token in the long run, in bits.
 
-    CHAIN_OR_CHECKPOINT is a file of fsm-gpt extract or train, or nanoGPT's ckpt.pt. Many
+    CHAIN_OR_CHECKPOINT is a file of fsm-gpt extract, or a model's file or folder. Many
     streams are drawn side by side, each window computed anew at every token, and the exact
     entropies of the rows that they meet are averaged. The interval is honest for slow models: it
     widens, and where the streams disagree too much there is none. Prompts are what the
@@ -94,12 +93,8 @@ def estimate(
     of its own. Decoding options apply in the order in which they are typed.
     """
     texts = read_prompt_options(prompt, prompts)
-    subject: Any
-    how = Reading(vocabulary, False, truncate_to, device, max_memory)
-    if _holds_a_chain(chain_or_checkpoint):
-        subject, truncate_to, device = read_chain(chain_or_checkpoint, how), None, None
-    else:
-        subject = read_model(chain_or_checkpoint, vocabulary, heads, device, where="estimate")
+    how = Reading(vocabulary, False, truncate_to, device, max_memory, heads)
+    subject = read_chain_or_model(chain_or_checkpoint, how, where="estimate")
     from fsm_gpt.sampling import sample_entropy_rate
 
     with progress("sampling", timed=True) as tick:
@@ -119,9 +114,3 @@ def estimate(
         show_json(found.to_dict())
         return
     click.echo(f"{found}\n\nThe next token's entropy by position, over the streams:\n{found.curve}")
-
-
-def _holds_a_chain(path: str) -> bool:
-    from fsm_gpt.io.read import is_chain_file
-
-    return is_chain_file(path)

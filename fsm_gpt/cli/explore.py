@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsm_gpt.cli.chains import (
+    Reading,
     device_option,
     heads_option,
     memory_option,
@@ -105,7 +106,8 @@ def explore(
         )
     ready_to_write(output, checkpoint, vocabulary, prompts)
     texts = read_prompt_options(prompt, prompts)
-    model = read_model(checkpoint, vocabulary, heads, device, where="explore")
+    how = Reading(vocabulary=vocabulary, device=device, heads=heads)
+    model = read_model(checkpoint, how, where="explore")
     from fsm_gpt.explore import ExplorationInterrupted, explore as search, load_exploration
     from fsm_gpt.explore.file import save_exploration
 

@@ -82,7 +82,7 @@ def test_a_terminal_sees_rate_and_time_left(made: Path) -> None:
         (1, "chain", ["--seed", "-1"], "seed is -1"),
         (1, "chain", ["--prompt", "2"], "has no state '2'"),
         (1, "model", ["--prompt", "2"], "'2' at position 0 is not in the vocabulary"),
-        (1, "model", ["--prompt", ""], "prompt 0 is empty"),
+        (1, "model", ["--prompt", ""], "prompt 1 is empty"),
         (1, "model", ["--truncate-to", "9"], "the model sees 3"),
         (1, "model", ["--device", "nowhere"], "no such device"),
         (1, "model", ["--top-k", "0"], "top-k"),
