@@ -131,13 +131,17 @@ def solving(name: str, bits: int, accuracy: float, proof: bool) -> list[Found]:
         Row(key=f"{key}/memory", value=most.whole / 1e9, unit="GB", at=at),
         Row(key=f"{key}/extra memory", value=most.extra / 1e9, unit="GB", at=at),
     ]
-    if chain.is_window and len(found.classes) == 1 and not (count and count <= MOST_CYCLES):
+    if _slow(count) and chain.is_window and len(found.pi) == len(found.classes[0][0]):
         left = residual_within(chain, MOST_CYCLES)
         key_after = f"{key}/residual after {MOST_CYCLES}"
         rows.append(Row(key=key_after, value=left, unit="l1", at=at))
     if proof:
         rows.append(_proof_seconds(f"{key}/certificate", chain, found.pi, at))
     return rows
+
+
+def _slow(cycles: int | None) -> bool:
+    return cycles is None or cycles > MOST_CYCLES
 
 
 def _residual(chain: Chain, found: StationaryDistribution) -> float:
