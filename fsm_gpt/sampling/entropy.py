@@ -41,6 +41,7 @@ from fsm_gpt.asking import Model, asking
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Rule, in_words
 from fsm_gpt.errors import Interrupted
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.prompts import Prompts
 from fsm_gpt.result import read_only
 from fsm_gpt.sampling.asked import (
@@ -107,6 +108,8 @@ def sample_entropy_rate(
     ------
     NotConverged
         The streams disagree or drift so much that no interval would be honest.
+    NotDefined
+        The chain is a part of a larger one, with a state ``unexplored``.
     InvalidArgument
         An option is out of range.
     Interrupted
@@ -141,6 +144,7 @@ def sample_entropy_rate(
     try:
         if isinstance(subject, Chain):
             refuse_for_chains(vocabulary, context, truncate_to, device)
+            require_complete(subject, WHERE)
             chain = subject.with_decoding(*rules) if rules else subject
             starts = states_to_begin(chain, prompts, streams, generator)
             drawn = streams_of_chain(chain, starts, n_tokens, generator, tick)
