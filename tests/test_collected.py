@@ -68,7 +68,9 @@ def test_a_rule_that_keeps_too_many_is_refused_early():
         asked.append(len(ids))
         return model(ids)
 
-    with pytest.raises(StateSpaceTooLarge, match=r"keeps \d\d\.\d tokens of the first \d+ contexts"):
+    with pytest.raises(
+        StateSpaceTooLarge, match=r"keeps \d\d\.\d tokens of the first \d+ contexts"
+    ):
         extract(
             counting,
             vocabulary=V,
