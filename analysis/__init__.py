@@ -8,7 +8,10 @@ file lists them.
 
 from __future__ import annotations
 
-__all__ = ["STUDIES"]
+__all__ = ["OF_MODELS", "STUDIES"]
 
 #: Every study, in the order in which they are best read.
-STUDIES = ("article", "stationary", "structure", "entropy_rate", "capacity")
+STUDIES = ("article", "stationary", "structure", "entropy_rate", "reachable", "capacity")
+
+#: Those that ask a model itself and not its chain.
+OF_MODELS = ("reachable",)

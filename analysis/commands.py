@@ -14,14 +14,22 @@ from typing import NoReturn, Protocol
 
 import click
 
+from analysis import OF_MODELS
 from analysis.study import Progress, Study, made_folder
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
-from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse
+from fsm_gpt.cli.chains import (
+    Reading,
+    chain_options,
+    check_text,
+    read_model,
+    read_to_analyse,
+)
 from fsm_gpt.cli.console import progress
 from fsm_gpt.cli.inputs import read_text
 from fsm_gpt.cli.program import Program
 from fsm_gpt.files import check_writable
+from fsm_gpt.io.read import is_chain_file
 
 __all__ = ["One", "Run", "main"]
 
@@ -121,14 +129,20 @@ def _command(name: str, studies: Mapping[str, Run], about: str, typed: str) -> c
         for part in studies:  # before long work
             check_writable(made_folder(Path(output).joinpath(part)).joinpath("manifest.json"))
         words = None if text is None else read_text(text)
-        chain = None
-        if model is not None:
+        asked = dict(studies)
+        chain = whole = None
+        if model is not None and not set(studies) <= set(OF_MODELS):
             chain = read_to_analyse(model, how)
             if words is not None:
                 check_text(words, chain)
-        for part, run in studies.items():
+            if is_chain_file(model):  # there is no model to be asked
+                asked = {part: run for part, run in studies.items() if part not in OF_MODELS}
+        if model is not None and set(asked) & set(OF_MODELS):
+            whole = read_model(model, how, where=name)
+        for part, run in asked.items():
             with progress(part.replace("_", " ")) as tick:
-                found = run(model=chain, text=words, quick=quick, progress=tick)
+                subject = whole if part in OF_MODELS else chain
+                found = run(model=subject, text=words, quick=quick, progress=tick)
             click.echo(f"{found}\n")
             click.echo(f"{part}: {found.save(output, command=typed).resolve()}")
 

@@ -28,6 +28,7 @@ _PUBLIC = {
     "fsm_gpt.capacity": ["capacity"],
     "fsm_gpt.chain": ["Chain"],
     "fsm_gpt.counts": ["context_coverage"],
+    "fsm_gpt.cutting": ["cutting_loss"],
     "fsm_gpt.decoding": ["Full", "Greedy", "MinP", "Temperature", "TopK", "TopP"],
     "fsm_gpt.explore": [
         "Exploration",
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from fsm_gpt.capacity import capacity as capacity
     from fsm_gpt.chain import Chain as Chain
     from fsm_gpt.counts import context_coverage as context_coverage
+    from fsm_gpt.cutting import cutting_loss as cutting_loss
     from fsm_gpt.decoding import (
         Full as Full,
         Greedy as Greedy,

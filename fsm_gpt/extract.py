@@ -13,8 +13,6 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
-import numpy as np
-
 from fsm_gpt.about_model import (
     notes_on_rows,
     own_space,
@@ -25,6 +23,7 @@ from fsm_gpt.about_model import (
 from fsm_gpt.as_found import as_found
 from fsm_gpt.asking import Model, every_row
 from fsm_gpt.chain import Chain
+from fsm_gpt.collected import BYTES_OF_A_TRANSITION, Dense, Sparse
 from fsm_gpt.decoding import Rule
 from fsm_gpt.errors import Interrupted, InvalidArgument, StateSpaceTooLarge
 from fsm_gpt.space import ContextSpace, Vocabulary
@@ -74,7 +73,8 @@ def extract(
         0 to k - 1. It is another model than the full one, and not a summary of it.
     decoding
         A rule, or rules in the order in which they apply: see
-        :meth:`fsm_gpt.Chain.with_decoding`.
+        :meth:`fsm_gpt.Chain.with_decoding`. Where all rows do not fit into memory and what
+        the rule keeps of them does, that alone is kept.
     batch
         Contexts in one call of the model. Without it a model that can walk the tree of
         its contexts does so (:class:`fsm_gpt.asking.SharesPrefixes`; a
@@ -125,8 +125,11 @@ def extract(
         raise InvalidArgument(f"extract: batch is {batch}; give a whole number of 1 or more.")
     named, own_context, length = own_space(model, vocabulary, context, truncate_to, where="extract")
     space = ContextSpace(named, length, shortest=1 if short_contexts else 0)
-    _refuse_too_large(space, bool(rules), max_memory_gib)
-    rows = np.empty((space.size, len(named)))
+    problem = _too_large(space, bool(rules), max_memory_gib)
+    sparse = problem is not None and _may_be_sparse(space, rules, max_memory_gib)
+    if problem is not None and not sparse:
+        raise problem
+    kept: Dense | Sparse = Sparse(space, rules, max_memory_gib) if sparse else Dense(space)
     done = masked = lost = 0
     try:
         with (
@@ -134,9 +137,8 @@ def extract(
             closing(every_row(model, space, batch=batch)) as blocks,
         ):
             for first, block in blocks:
-                size = len(block.probabilities)
-                rows[first : first + size] = block.probabilities
-                done += size
+                kept.add(first, block.probabilities)
+                done += len(block.probabilities)
                 masked += block.masked
                 lost += block.underflowed
                 if progress is not None:
@@ -146,23 +148,20 @@ def extract(
             "extract: stopped by the user before every context had its row, so there is no "
             "chain. Nothing was written."
         ) from None
-
-    notes = notes_on_rows(own_context, length, masked=masked, lost=lost)
-    chain = Chain(
-        rows,
-        vocabulary=named,
-        context=length,
-        short_contexts=short_contexts,
-        notes=notes,
+    chain = kept.chain(
+        notes=notes_on_rows(own_context, length, masked=masked, lost=lost),
         provenance=provenance_of(model, own_context, length),
     )
-    return chain.with_decoding(*rules) if rules else chain
+    return chain if sparse or not rules else chain.with_decoding(*rules)
 
 
 # ---- the size, before anything is computed ----
 
 
-def _refuse_too_large(space: ContextSpace, decoded: bool, max_memory_gib: float) -> None:
+def _too_large(
+    space: ContextSpace, decoded: bool, max_memory_gib: float
+) -> StateSpaceTooLarge | None:
+    """Why all rows do not fit, or None if they do."""
     V, L = len(space.vocabulary), space.length
     short = space.shortest < L
     each = BYTES[short, decoded]
@@ -170,17 +169,25 @@ def _refuse_too_large(space: ContextSpace, decoded: bool, max_memory_gib: float)
     if log2_bytes < 60:
         need = space.size * V * each / 2**30
         if need <= max_memory_gib:
-            return
+            return None
         states, gib = f"{space.size:,}", f"{need:,.1f} GiB"
     else:
         states = _power_of_ten(L * math.log10(V))
         gib = f"{_power_of_ten((log2_bytes - 30) * math.log10(2))} GiB"
     what = f"contexts of 1 to {L} tokens over {V:,}" if short else f"{V:,}**{L:,} contexts"
-    raise StateSpaceTooLarge(
+    return StateSpaceTooLarge(
         f"extract: the {what} are {states} states and need {gib}, above the limit of "
         f"{max_memory_gib:g} GiB. Shorten the context with truncate_to, explore() the part that "
         f"prompts lead to, or raise max_memory_gib where there is more memory."
     )
+
+
+def _may_be_sparse(space: ContextSpace, rules: Sequence[Rule], max_memory_gib: float) -> bool:
+    """Whether a rule might keep so few tokens of full windows that the transitions fit."""
+    if not rules or space.shortest < space.length:
+        return False
+    log2_states = space.length * math.log2(len(space.vocabulary))
+    return log2_states + math.log2(2 * BYTES_OF_A_TRANSITION) <= math.log2(max_memory_gib) + 30
 
 
 def _power_of_ten(log10: float) -> str:

@@ -29,6 +29,8 @@ SAME_ROOM = {
     "as_found": "extract",
     "about_model": "extract",
     "prompts": "extract",
+    "collected": "extract",
+    "cutting": "extract",
 }
 
 #: Room -> the rooms it uses. It may use what these use, too.

@@ -29,12 +29,15 @@ __all__ = [
     "chain_options",
     "check_text",
     "device_option",
+    "extracted",
     "heads_option",
     "memory_option",
     "read_chain",
     "read_chain_or_model",
     "read_model",
     "read_to_analyse",
+    "refuse_neither",
+    "refuse_to_analyse",
     "truncate_option",
     "vocabulary_option",
     "watch_long_run",
@@ -149,18 +152,23 @@ def read_chain(
         chain = load(path)
         return chain.with_decoding(*decoding) if decoding else chain
     if not checkpoint_only:
-        _refuse_neither(path)
-    return _extracted(path, how, decoding)
+        refuse_neither(path)
+    return extracted(read_model(path, how, where="extract"), how, decoding)
 
 
 def read_to_analyse(path: str, how: Reading, *, decoding: Sequence[Rule] = ()) -> Chain:
     """The same, where it is small enough for every question to be asked of it."""
     chain = read_chain(path, how, decoding=decoding)
+    refuse_to_analyse(chain, how)
+    return chain
+
+
+def refuse_to_analyse(chain: Chain, how: Reading) -> None:
+    """Refuse a chain whose analysis would take more memory than is allowed."""
     need = analysis_bytes(chain.n_states, chain.n_edges) / 2**30
     _refuse_above(
         how, need, f"analysing {chain.n_states:,} states and {chain.n_edges:,} transitions"
     )
-    return chain
 
 
 def analysis_bytes(n_states: int, n_transitions: int) -> int:
@@ -223,14 +231,14 @@ def read_chain_or_model(path: str, how: Reading, *, where: str) -> Chain | Loade
 
     if is_chain_file(path):
         return read_chain(path, how)
-    _refuse_neither(path)
+    refuse_neither(path)
     return read_model(path, how, where=where)
 
 
-def _extracted(path: str, how: Reading, decoding: Sequence[Rule]) -> Chain:
+def extracted(model: LoadedModel, how: Reading, decoding: Sequence[Rule]) -> Chain:
+    """The chain of a model, with progress told."""
     from fsm_gpt.extract import extract
 
-    model = read_model(path, how, where="extract")
     try:
         with progress("extracting", timed=True) as tick:
             return extract(
@@ -247,7 +255,7 @@ def _extracted(path: str, how: Reading, decoding: Sequence[Rule]) -> Chain:
         raise StateSpaceTooLarge(said.replace("max_memory_gib", "--max-memory")) from None
 
 
-def _refuse_neither(path: str) -> None:
+def refuse_neither(path: str) -> None:
     """Refuse a file that is neither a chain file nor anything that could be a checkpoint."""
     from fsm_gpt.headers import kind_of, start_of
 

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse, watch_long_run
+from fsm_gpt.cli.chains import Reading, chain_options, check_text, watch_long_run
 from fsm_gpt.cli.console import command_line, json_option, say, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
 from fsm_gpt.cli.inputs import FILE, output_option, read_text, ready_to_write
 from fsm_gpt.cli.show import show_facts, write_report
+from fsm_gpt.cli.whole import read_or_cut, whole_model
 
 if TYPE_CHECKING:
     from fsm_gpt.decoding import Rule
@@ -41,7 +42,9 @@ def report(
 ) -> None:
     """Analyse a checkpoint or a chain and write one self-contained HTML page.
 
-    CHECKPOINT_OR_CHAIN is nanoGPT's ckpt.pt, or a file of fsm-gpt train or extract.
+    CHECKPOINT_OR_CHAIN is a file of fsm-gpt extract, or a model's file or folder. A model
+    with too many windows to enumerate is cut to as many of its last tokens as fit; what can
+    be said of the whole model, its loops and its sampled entropy rate, stands beside that.
     An output that ends in .md or .json is written as Markdown or JSON instead.
     Decoding options apply in the order in which they are typed.
     """
@@ -50,7 +53,7 @@ def report(
     ready_to_write(output, checkpoint_or_chain, text, how.vocabulary)
     report_format(output)  # an ending that means nothing is refused before the work, too
     words = None if text is None else read_text(text)
-    chain = read_to_analyse(checkpoint_or_chain, how, decoding=decoding)
+    chain, model = read_or_cut(checkpoint_or_chain, how, decoding=decoding)
     if words is not None:
         check_text(words, chain)
     say("analysing and drawing ...")
@@ -58,6 +61,15 @@ def report(
 
     with working("analysing and drawing") as note:
         watch_long_run(chain, note)
-        facts = gather(chain, text=words, provenance={"command": command_line()})
+        beside = (
+            ()
+            if model is None
+            else (
+                whole_model(
+                    model, chain, decoding=decoding, text=words, device=how.device, note=note
+                ),
+            )
+        )
+        facts = gather(chain, text=words, beside=beside, provenance={"command": command_line()})
         write_report(facts, output, title=title)
     show_facts(facts, as_json=as_json, report=output)

@@ -39,6 +39,7 @@ from fsm_gpt.markov.reversal import Reversibility, reversibility
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
 from fsm_gpt.report.absent import COSTLIEST_LIMIT, COSTLY_LIMIT, Absent, ask, unless_larger
+from fsm_gpt.report.beside import Beside
 from fsm_gpt.report.rule_facts import (
     RuleFacts,
     class_in_words,
@@ -104,6 +105,8 @@ class Facts:
     text: str | None = None
     coverage: ContextCoverage | Absent | None = None
     losses: tuple[float, ...] = ()
+    beside: tuple[Beside, ...] = ()
+    """What is known of something larger that the chain is a part of."""
     provenance: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -186,6 +189,7 @@ class Facts:
             "convergence": [one.to_dict() for one in self.convergence],
             "rules": [rule.to_dict(most=most) for rule in self.rules],
             "losses": list(self.losses),
+            "beside": [one.to_dict() for one in self.beside],
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
             "versions": dict(self.versions),
@@ -251,6 +255,7 @@ def gather(
     data: Chain | None = None,
     text: str | None = None,
     losses: Sequence[float] = (),
+    beside: Sequence[Beside] = (),
     provenance: Mapping[str, str] | None = None,
 ) -> Facts:
     """Ask every question once.
@@ -300,6 +305,7 @@ def gather(
         text=text,
         coverage=coverage,
         losses=tuple(float(loss) for loss in losses),
+        beside=tuple(beside),
         provenance=known,
         versions=installed_versions(),
     )

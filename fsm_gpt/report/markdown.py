@@ -32,6 +32,10 @@ def markdown(facts: Facts, *, title: str | None = None) -> str:
     out = [f"# {_text(page['title'])}", "", lead, ""]
     cards = [(c["name"], f"{c['value']} {c['unit']}".strip(), c["sub"]) for c in page["cards"]]
     out += _table(("", "value", "meaning"), cards)
+    for one in page["beside"]:
+        out += [f"## {_text(one['heading'])}", ""]
+        out += [line for sentence in one["sentences"] for line in (_text(sentence), "")]
+        out += [line for some in one["tables"] for line in some.markdown()]
     if page["training"]:
         out += _training(page["training"], page["tokens"])
     out += _listing(page["listing"])

@@ -182,6 +182,7 @@ def _contents(page: dict[str, Any]) -> list[tuple[str, str]]:
     table = page["table_figure"]
     named = [
         ("summary", "Summary", True),
+        ("beside", "Whole model", page["beside"]),
         ("contexts", "Contexts", table and page["table_first"]),
         ("training", "Training", page["training"]),
         ("graph", "Graph", True),

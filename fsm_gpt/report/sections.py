@@ -232,6 +232,18 @@ def comparison(facts: Facts) -> Section | None:
     }
 
 
+def beside(facts: Facts) -> list[Section]:
+    """What is known of something larger that the chain is a part of."""
+    return [
+        {
+            "heading": printable(one.heading),
+            "sentences": [printable(sentence) for sentence in one.sentences],
+            "tables": list(one.tables),
+        }
+        for one in facts.beside
+    ]
+
+
 def provenance(facts: Facts) -> list[tuple[str, str]]:
     """Where it all comes from."""
     here = facts.versions
@@ -253,6 +265,7 @@ def sections(facts: Facts, *, title: str | None) -> Section:
         "decoding": in_words(facts.chain.decoding) if facts.chain.decoding else "",
         "lead": lead(facts),
         "cards": cards(facts),
+        "beside": beside(facts),
         "tokens": facts.chain.vocabulary.shown,
         "training": training(facts),
         "listing": listing(facts),

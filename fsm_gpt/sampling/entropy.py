@@ -28,6 +28,7 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from fsm_gpt.about_model import (
     notes_on_rows,
@@ -40,7 +41,9 @@ from fsm_gpt.asking import Model, asking
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Rule, in_words
 from fsm_gpt.errors import Interrupted
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.prompts import Prompts
+from fsm_gpt.result import read_only
 from fsm_gpt.sampling.asked import (
     WHERE,
     refuse_for_chains,
@@ -56,6 +59,9 @@ from fsm_gpt.series.replications import mean_of_streams, student_quantile
 from fsm_gpt.space import Vocabulary
 
 __all__ = ["sample_entropy_rate"]
+
+Floats = npt.NDArray[np.float64]
+Ids = npt.NDArray[np.int64]
 
 
 def sample_entropy_rate(
@@ -102,6 +108,8 @@ def sample_entropy_rate(
     ------
     NotConverged
         The streams disagree or drift so much that no interval would be honest.
+    NotDefined
+        The chain is a part of a larger one, with a state ``unexplored``.
     InvalidArgument
         An option is out of range.
     Interrupted
@@ -136,6 +144,7 @@ def sample_entropy_rate(
     try:
         if isinstance(subject, Chain):
             refuse_for_chains(vocabulary, context, truncate_to, device)
+            require_complete(subject, WHERE)
             chain = subject.with_decoding(*rules) if rules else subject
             starts = states_to_begin(chain, prompts, streams, generator)
             drawn = streams_of_chain(chain, starts, n_tokens, generator, tick)
@@ -185,6 +194,7 @@ def _judged(
             "nothing of rows that no stream met",
         )
     surprises = drawn.surprises[:, found.burn_in :].mean(axis=1)
+    shares = _shares(drawn.tokens[:, found.burn_in :], V)
     return SampledEntropyRate(
         bits_per_token=found.mean,
         low=max(0.0, found.mean - found.half_width),
@@ -202,6 +212,8 @@ def _judged(
         surprise_bits_per_token=float(surprises.mean()),
         surprise_standard_error=float(surprises.std(ddof=1)) / math.sqrt(K),
         regenerative=_regenerative(drawn, V, confidence),
+        token_frequencies=read_only(shares.mean(axis=0)),
+        token_standard_errors=read_only(shares.std(axis=0, ddof=1) / math.sqrt(K)),
         curve=entropy_curve(drawn.entropies),
         decoding=decoding,
         seed=int(seed),
@@ -210,6 +222,13 @@ def _judged(
         method=f"{K} independent replications, Student's t with {K - 1} degrees of freedom",
         uncertified_because=f"sampled: {100 * (1 - confidence):.3g} in 100 such intervals miss",
     )
+
+
+def _shares(tokens: Ids, V: int) -> Floats:
+    """How often each token comes in each stream, shape (K, V)."""
+    K, n = tokens.shape
+    counts = np.bincount((np.arange(K)[:, None] * V + tokens).ravel(), minlength=K * V)
+    return np.asarray(counts.reshape(K, V) / n)
 
 
 def _regenerative(drawn: Streams, V: int, confidence: float) -> RegenerativeEstimate | None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+import numpy.typing as npt
+
 from fsm_gpt.result import Bounded, Result
 from fsm_gpt.sampling.curve import EntropyCurve
 
@@ -70,6 +73,10 @@ class SampledEntropyRate(Bounded):
     surprise_standard_error: float
     regenerative: RegenerativeEstimate | None
     """A second opinion; None where no state recurs often in every stream."""
+    token_frequencies: npt.NDArray[np.float64]
+    """How often each token was drawn after the burn-in, shape (V,)."""
+    token_standard_errors: npt.NDArray[np.float64]
+    """Of each frequency, from the variance between the streams."""
     curve: EntropyCurve
     """The entropy by position, from the first token drawn."""
     decoding: str

@@ -19,8 +19,10 @@ from fsm_gpt.errors import (
     InvalidChain,
     InvalidText,
     NotConverged,
+    NotDefined,
     StateOutOfRange,
 )
+from fsm_gpt.explore import explore
 from fsm_gpt.sampling import sample_entropy_rate
 from tests.strategies import chains
 
@@ -297,3 +299,15 @@ def test_a_published_model(shared_model: Callable[[str], Path]) -> None:
     error = math.hypot(full.standard_error, full.surprise_standard_error)
     assert abs(full.bits_per_token - full.surprise_bits_per_token) < 5 * error
     assert full.high - full.low < 0.03
+
+
+def test_a_part_of_a_chain_has_no_long_run() -> None:
+    """An absorbing state that stands for what was not looked at would count as no entropy."""
+
+    def model(ids: np.ndarray) -> np.ndarray:
+        return np.zeros((len(ids), 3)) + ids[:, :1] / 10
+
+    part = explore(model, ["a"], vocabulary="abc", context=3, max_states=5)
+    assert not part.complete
+    with pytest.raises(NotDefined, match="a part of a larger one"):
+        sample_entropy_rate(part.chain, streams=8, n_tokens=100)

@@ -1,0 +1,35 @@
+"""What stands beside a chain in its report: answers about something larger that it is a part of.
+
+A model with too many windows to enumerate is reported by the chain of its last k tokens. What is
+known of the whole model, by following its loops or by sampling, is another thing, and a reader
+should see at once which is which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fsm_gpt.report.tables import Table
+
+__all__ = ["Beside"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Beside:
+    """A heading, what it is about in sentences, and tables."""
+
+    heading: str
+    sentences: tuple[str, ...]
+    tables: tuple[Table, ...] = ()
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    """The same for a program, ready for JSON."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Heading, sentences and numbers."""
+        return {
+            "heading": self.heading,
+            "sentences": list(self.sentences),
+            "numbers": dict(self.numbers),
+        }

@@ -1,0 +1,67 @@
+"""The study of a model too large to enumerate, against answers found another way."""
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.reachable import CONTEXT, PROMPTS, own_model, run, sentences
+from analysis.study import Study
+from fsm_gpt.chain import Chain
+from fsm_gpt.errors import InvalidArgument
+
+
+def greedy_windows(model, prompt: str) -> list[tuple[int, ...]]:
+    """Every window on the way of greedy decoding, until one comes again; one at a time."""
+    ids = [model.vocabulary.ids[word] for word in prompt.split()]
+    seen: list[tuple[int, ...]] = []
+    while tuple(ids[-CONTEXT:]) not in seen:
+        seen.append(tuple(ids[-CONTEXT:]))
+        with torch.no_grad():
+            ids.append(int(model(torch.tensor([ids[-CONTEXT:]]))[0, -1].argmax()))
+    return [*seen, tuple(ids[-CONTEXT:])]
+
+
+def test_the_weights_are_those_of_the_sentences() -> None:
+    model = own_model()
+    assert set(model.vocabulary) == set(sentences())
+    assert model.context == CONTEXT
+    ids = torch.tensor([model.vocabulary.ids[word] for word in sentences()])
+    windows = ids.unfold(0, CONTEXT + 1, 1)
+    with torch.no_grad():
+        logits = model(windows[:, :-1])[:, -1]
+    loss = torch.nn.functional.cross_entropy(logits, windows[:, -1])
+    assert float(loss) < np.log(len(model.vocabulary)) / 3
+
+
+def test_the_greedy_machine_and_its_loops(quick: dict[str, Study]) -> None:
+    model, study = own_model(), quick["reachable"]
+    walks = [greedy_windows(model, prompt) for prompt in PROMPTS]
+    assert study.tables["machines"].cell("greedy", "states") == len(set().union(*walks))
+    loops = {}
+    for walk in walks:
+        first = walk.index(walk[-1])
+        loop = frozenset(walk[first:])
+        loops[loop] = loops.get(loop, 0) + 1
+    table = study.tables["loops"]
+    shares = sorted(count / len(PROMPTS) for count in loops.values())
+    assert sorted(table.column("share of the prompts")) == pytest.approx(shares)
+    assert sorted(table.column("tokens")) == sorted(len(loop) for loop in loops)
+
+
+def test_the_cut_of_one_word_is_a_bigram(quick: dict[str, Study]) -> None:
+    """H = sum pi H(row), pi by a power of the matrix, rows asked one at a time."""
+    model = own_model()
+    with torch.no_grad():
+        rows = model(torch.arange(len(model.vocabulary))[:, None])[:, -1].double().softmax(-1)
+    P = rows.numpy()
+    pi = np.linalg.matrix_power(P, 4096)[0]
+    rate = float(-(pi @ (P * np.log2(P)).sum(axis=1)))
+    table = quick["reachable"].tables["entropy"]
+    assert table.cell("cut to its last 1, exactly", "bits per token") == pytest.approx(
+        rate, rel=1e-6
+    )
+
+
+def test_a_chain_has_nothing_left_to_find() -> None:
+    with pytest.raises(InvalidArgument, match="all of whose states are known"):
+        run(model=Chain([[0.5, 0.5], [0.25, 0.75]]))
