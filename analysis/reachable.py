@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.commands import main
-from analysis.drawing import whole
+from analysis.drawing import curves, level, plain
 from analysis.study import Cell, Picture, Progress, Study, Table
 from analysis.subject import answer
 from fsm_gpt.asking import Model
@@ -25,7 +25,6 @@ from fsm_gpt.explore import Exploration, explore, greedy_cycles
 from fsm_gpt.extract import extract
 from fsm_gpt.gpt import load_model
 from fsm_gpt.markov import communicating_classes, entropy_rate
-from fsm_gpt.report.graph import GRAPH_LIMIT, state_graph
 from fsm_gpt.sampling import SampledEntropyRate, sample_entropy_rate
 from fsm_gpt.simulate import simulate
 
@@ -39,9 +38,9 @@ __all__ = ["FOLDER", "own_model", "run", "sentences", "trained"]
 #: The sentences, and the weights that were trained on them.
 FOLDER = Path(__file__).parent.joinpath("words")
 #: The article's way of training, on words: context, updates, seed.
-CONTEXT, STEPS, SEED = 8, 400, 1337
+CONTEXT, STEPS, SEED = 8, 100, 1337
 
-RULES: tuple[Rule, ...] = (Greedy(), TopK(2), MinP(0.2), TopP(0.9))
+RULES: tuple[Rule, ...] = (Greedy(), MinP(0.7), TopK(2), TopP(0.9))
 PROMPTS = ("the cat", "a bird sings", "the old dog")
 
 
@@ -51,7 +50,7 @@ def sentences() -> list[str]:
 
 
 def trained(*, steps: int = STEPS, progress: Progress | None = None) -> TrainingRun:
-    """Train the word-level GPT anew, as its weights were; a minute or two."""
+    """Train the word-level GPT anew, as its weights were; some seconds."""
     from fsm_gpt.gpt import train
 
     def tick(step: int, loss: float) -> None:
@@ -165,7 +164,7 @@ def run(
         name="reachable",
         question="What can a model say that is too large to enumerate?",
         tables=tables,
-        figures=_figures(machines),
+        figures={"position": _curve(sampled)},
         inputs={
             "prompts": starts,
             "rules": [str(rule) for rule in rules],
@@ -234,22 +233,21 @@ def _sentences(machines: dict[str, Exploration]) -> list[list[Cell]]:
     return rows
 
 
-def _figures(machines: dict[str, Exploration]) -> dict[str, Picture]:
-    """The smallest complete machine that can be drawn."""
-    small = {
-        name: found
-        for name, found in machines.items()
-        if found.complete and found.chain.n_states <= GRAPH_LIMIT
-    }
-    drawn = {}
-    for name, found in list(small.items())[:1]:
-        title = f"All that the prompts lead to, decoding: {name}"
+def _curve(sampled: SampledEntropyRate) -> Picture:
+    """How uncertain the next word is, the further a text has come."""
+    title = "Uncertainty of the next token, by its position in the text"
+    curve = sampled.curve
+    positions = [int(position) for position in curve.positions]
+    means = [float(mean) for mean in curve.running_mean_bits]
 
-        def draw(figure: Figure, chain: Chain = found.chain, title: str = title) -> None:
-            state_graph(chain, ax=whole(figure), title=title)
+    def draw(figure: Figure) -> None:
+        ax = plain(figure.add_subplot(), title, "tokens drawn before", "bits per token")
+        curves(ax, {"": (positions, means)}, marks=False)
+        level(ax, sampled.bits_per_token, f"entropy rate, {sampled.bits_per_token:.3f}")
+        ax.set_xscale("symlog", linthresh=10)
+        ax.set_ylim(bottom=0)
 
-        drawn["machine"] = Picture(title, draw, size=(7.2, 5.0))
-    return drawn
+    return Picture("Mean entropy up to each position, over 32 streams", draw)
 
 
 if __name__ == "__main__":

@@ -68,9 +68,7 @@ def test_a_rule_that_keeps_too_many_is_refused_early():
         asked.append(len(ids))
         return model(ids)
 
-    with pytest.raises(
-        StateSpaceTooLarge, match=r"keeps \d+\.\d tokens of the first \d+"
-    ):
+    with pytest.raises(StateSpaceTooLarge, match=r"keeps \d+\.\d tokens of the first \d+"):
         extract(
             counting,
             vocabulary=V,
