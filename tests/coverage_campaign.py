@@ -113,7 +113,7 @@ def limits(runs: int, chance: float = 1e-3) -> tuple[int, int]:
     """Numbers of covering intervals outside which an honest method falls with this chance.
 
     >>> limits(1000)
-    (926, 972)
+    (926, 971)
     """
     low, high = binom.ppf([chance / 2, 1 - chance / 2], runs, CONFIDENCE)
     return int(low), int(high)

@@ -13,8 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fsm_gpt.cli.chains import (
     Reading,
     analysis_bytes,
@@ -134,6 +132,8 @@ _Part = tuple[list[str], list[Any], Any]
 
 def _loops(model: LoadedModel, device: str | None, note: Callable[[str], None]) -> _Part:
     """Greedy decoding from single tokens."""
+    import numpy as np
+
     from fsm_gpt.explore import greedy_cycles
     from fsm_gpt.report.tables import Table
 
@@ -172,6 +172,8 @@ def _sampled(
     note: Callable[[str], None],
 ) -> _Part:
     """The entropy rate and the law of one token, by sampling."""
+    import numpy as np
+
     from fsm_gpt.markov import stationary_distribution
     from fsm_gpt.report.tables import Table
     from fsm_gpt.sampling import sample_entropy_rate

@@ -256,8 +256,8 @@ def test_too_many_states(fsm_gpt, folder: Path) -> None:
     text = "0110" * 20
     assert fsm_gpt("train", text, "--context", "60", "--steps", "0", "-o", "big").code == 0
     for verb in VERBS_THAT_READ:
-        if verb == "estimate":
-            continue  # it makes no list of states
+        if verb in ("estimate", "report"):
+            continue  # one makes no list of states, the other takes a cut: see test_whole
         said = fsm_gpt(*reading(verb, "big"))
         assert said.code == 5
         assert "states" in said.error

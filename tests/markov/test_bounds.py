@@ -198,6 +198,7 @@ LONG_RUN = {
     "limiting distribution": lambda chain: fg.limiting_distribution(chain, start=0),
     "mean first passage": fg.mean_first_passage,
     "memory curve": fg.memory_curve,
+    "mixing bounds": fg.mixing_bounds,
     "mixing time": fg.mixing_time,
     "reversibility": fg.reversibility,
     "spectrum": fg.spectrum,
