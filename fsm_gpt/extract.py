@@ -107,6 +107,7 @@ def extract(
 
     Examples
     --------
+    >>> import numpy as np
     >>> after = np.log([[0.5, 0.5], [0.25, 0.75]])
     >>> chain = extract(lambda ids: after[ids[:, -1]], vocabulary="ab", context=2)
     >>> print(chain.listing())
