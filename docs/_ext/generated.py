@@ -201,9 +201,11 @@ def _described(module: ModuleType, offered: set[str]) -> Iterator[str]:
         thing = getattr(module, name)
         if getattr(thing, "__module__", None) != module.__name__ or not thing.__doc__:
             continue
-        if name not in offered and name not in fsm_gpt._HOME:
+        # Another room may use a public name for a thing of its own.
+        public = name in fsm_gpt._HOME and getattr(fsm_gpt, name) is thing
+        if name not in offered and not public:
             continue
-        full = f"fsm_gpt.{name}" if name in fsm_gpt._HOME else f"{module.__name__}.{name}"
+        full = f"fsm_gpt.{name}" if public else f"{module.__name__}.{name}"
         if inspect.isclass(thing):
             options = ":members:", ":undoc-members:", ":show-inheritance:"
             yield "\n   ".join([f".. autoclass:: {full}", *options]) + "\n"
