@@ -243,8 +243,13 @@ def _curve(sampled: SampledEntropyRate) -> Picture:
     def draw(figure: Figure) -> None:
         ax = plain(figure.add_subplot(), title, "tokens drawn before", "bits per token")
         curves(ax, {"": (positions, means)}, marks=False)
-        level(ax, sampled.bits_per_token, f"entropy rate, {sampled.bits_per_token:.3f}")
+        level(
+            ax, sampled.bits_per_token, f"entropy rate, {sampled.bits_per_token:.3f}", above=False
+        )
         ax.set_xscale("symlog", linthresh=10)
+        ax.set_xticks([0, 10, 100, 1000], ["0", "10", "100", "1,000"])
+        ax.set_xlim(0, max(*positions, 1000))
+        ax.minorticks_off()
         ax.set_ylim(bottom=0)
 
     return Picture("Mean entropy up to each position, over 32 streams", draw)
