@@ -390,7 +390,7 @@ class Chain:
         """X P: the distribution one token later, shape (N,).
 
         ``out`` is an array of floats for the result, such as the vector before the last one:
-        at millions of states making a new one takes a third of the time.
+        at millions of states making a new one takes a good part of the time.
         """
         x = self._vector(x, "push")
         return self._parts.storage.push(x, self._free(out, x, "push"))

@@ -2,8 +2,7 @@
 
 V**L rows of V probabilities are a dense array where they fit into memory. Under a rule that keeps
 few tokens most of them are zero; then each block is decoded when it comes and only what is left
-is kept, as transitions. So the chain of the last token of a vocabulary of 50,257 under top-k 40
-has two million transitions, and not 2.5 thousand million probabilities.
+is kept, as transitions: under top-k 40 no more than 40 for each state, whatever the vocabulary.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ Two hierarchies take turns in a cycle:
   chain that emits its oldest token again, groups of up to four take over a hundred cycles
   to do what pairs do in thirty. Groups are formed anew in cycles 1, 3 and 6.
 
-*Before the first cycle* come a few products x P, each a hundredth of the work of a cycle. On a
+*Before the first cycle* come products x P, each a small part of the work of a cycle. On a
 chain that forgets fast they are all that is needed, and how the change shrinks from one to
 the next tells soon whether they will be. They serve only where the certificate then proves
 what was asked for: a nearly decomposable chain looks settled to them and is not.
