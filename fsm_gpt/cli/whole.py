@@ -175,6 +175,7 @@ def _sampled(
     import numpy as np
 
     from fsm_gpt.markov import stationary_distribution
+    from fsm_gpt.markov.mixing import total_variation
     from fsm_gpt.report.tables import Table
     from fsm_gpt.sampling import sample_entropy_rate
 
@@ -217,7 +218,7 @@ def _sampled(
         words=(0,),
         note=(
             f"Total variation distance of the two laws of one token: "
-            f"{0.5 * np.abs(law - found.token_frequencies).sum():.3f}, some of which is noise of "
+            f"{float(total_variation(law, found.token_frequencies)):.3f}, some of it the noise of "
             f"the sample."
         ),
     )

@@ -29,7 +29,7 @@ from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.stationary import not_unique, stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, read_only
 
-__all__ = ["MixingTime", "mixing_time", "refuse_what_never_mixes"]
+__all__ = ["MixingTime", "mixing_time", "refuse_what_never_mixes", "total_variation"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -75,7 +75,7 @@ class _Distances:
 
     def record(self, t: int, power: Floats) -> None:
         """Keep the distances at time t."""
-        each = 0.5 * np.abs(power - self.pi).sum(axis=1)
+        each = total_variation(power, self.pi)
         self.worst[t] = float(each.max())
         self.mean[t] = float(each.mean())
 
@@ -93,6 +93,15 @@ class _Distances:
             if distance[t + (1 << k)] > epsilon:
                 t, power = t + (1 << k), further
         return t + 1
+
+
+def total_variation(mu: Floats, nu: Floats) -> Floats:
+    """The distance of two distributions, or of each row of a table from one.
+
+    >>> float(total_variation(np.array([0.5, 0.5]), np.array([0.25, 0.75])))
+    0.25
+    """
+    return np.asarray(0.5 * np.abs(mu - nu).sum(axis=-1))
 
 
 def refuse_what_never_mixes(chain: Chain, what: str) -> None:

@@ -46,7 +46,7 @@ from fsm_gpt.errors import InvalidArgument, NotConverged
 from fsm_gpt.markov.algebra import conversion_error
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.leading import leading_eigenvalues
-from fsm_gpt.markov.mixing import refuse_what_never_mixes
+from fsm_gpt.markov.mixing import refuse_what_never_mixes, total_variation
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bounded, read_only
 from fsm_gpt.storage import row_sums
@@ -196,10 +196,10 @@ def _distances(chain: Chain, pi: Floats, start: int, enough: float, most_steps: 
     """The distance from pi after 0, 1, ... tokens, until it is small enough."""
     x, spare = np.zeros(chain.n_states), np.empty(chain.n_states)
     x[start] = 1.0
-    found = [0.5 * float(np.abs(x - pi).sum())]
+    found = [float(total_variation(x, pi))]
     while found[-1] > enough and len(found) <= most_steps:
         x, spare = chain.push(x, out=spare), x
-        found.append(0.5 * float(np.abs(x - pi).sum()))
+        found.append(float(total_variation(x, pi)))
     return np.array(found)
 
 
