@@ -173,8 +173,8 @@ MUTANTS = [
     ),
     Mutant(
         "twice the total variation",
-        "each = 0.5 * np.abs(power - self.pi)",
-        "each = np.abs(power - self.pi)",
+        "0.5 * np.abs(mu - nu)",
+        "np.abs(mu - nu)",
     ),
     Mutant(
         "mixing one step early",

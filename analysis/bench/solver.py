@@ -9,13 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import NotConverged
 from fsm_gpt.markov import communicating_classes
 from fsm_gpt.markov.class_rates import ClassRates
 from fsm_gpt.markov.multilevel import solve
 from fsm_gpt.markov.row_entropy import Rows, mean_entropy
 
-__all__ = ["entropy_without_proof", "residual_within"]
+__all__ = ["entropy_without_proof"]
 
 
 def _rates(chain: Chain) -> ClassRates:
@@ -40,18 +39,7 @@ def entropy_without_proof(chain: Chain) -> float:
         _rates(chain),
         enough=lambda x: True,
         push=lambda x, into: chain.push(x, out=into),
+        products_first=True,
         window=_window(chain),
     )
     return mean_entropy(Rows.of_chain(chain), found.x).bits
-
-
-def residual_within(chain: Chain, cycles: int) -> float | None:
-    """The residual, sum |x P - x|, after so many cycles or when entries settle before.
-
-    None if the solver gives up.
-    """
-    try:
-        x = solve(_rates(chain), enough=lambda x: True, window=_window(chain), most_cycles=cycles).x
-    except NotConverged:
-        return None
-    return float(np.abs(chain.push(x) - x).sum())

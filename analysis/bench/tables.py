@@ -136,8 +136,8 @@ def families(results: Results) -> Table:
             ]
         )
     heads = (
-        f"cycles at 2^{last}",
-        "time to settle",
+        f"cycles to the residual at 2^{last}",
+        "time to the residual",
         "time to the proof",
         "bound",
         "extra memory",
@@ -147,7 +147,8 @@ def families(results: Results) -> Table:
         ("family", "states", "error", "proven", *heads),
         rows,
         note="Error: the largest of any entry, against elimination in extended precision, and "
-        f"what is proven of it. The columns to their right are about 2^{last} states.",
+        f"what is proven of it. The columns to their right are about 2^{last} states: cycles and "
+        "time until the residual, sum |x P - x|, is 1e-12 at most, and time to the proof.",
     )
 
 

@@ -187,7 +187,7 @@ def watch_long_run(chain: Chain, note: Callable[[str], None]) -> None:
     from fsm_gpt.markov.closed_class import ELIMINATION_LIMIT
     from fsm_gpt.markov.stationary import stationary_distribution
 
-    def progress(cycles: int, change: float) -> None:
+    def progress(cycles: int, change: float, residual: float) -> None:
         after = f"cycle {cycles}" if cycles else "power iteration"
         note(f"stationary distribution, {after}, last change {change:.0e}")
 

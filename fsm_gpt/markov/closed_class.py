@@ -24,7 +24,8 @@ __all__ = ["ELIMINATION_LIMIT", "Method", "Progress", "Solved", "solve_class"]
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Method: TypeAlias = Literal["auto", "elimination", "multilevel"]
-Progress: TypeAlias = Callable[[int, float], None]
+#: Cycles, the largest relative change of an entry, the residual.
+Progress: TypeAlias = Callable[[int, float, float], None]
 
 #: Up to so many states elimination is at least as fast as loading the compiled cycles.
 ELIMINATION_LIMIT = 1500
@@ -150,7 +151,10 @@ def _by_cycles(
     found = solve(
         transitions.rates.divided(transitions.sums),
         enough=enough,
-        push=push if first else None,
+        # Bounds are some hundred to some thousand times the last change.
+        ask_at=max(1e-12, accuracy / 1e4),
+        push=push,
+        products_first=first,
         window=(chain.next_token, transitions.sums) if _whole_window(chain, states) else None,
         progress=progress,
     )

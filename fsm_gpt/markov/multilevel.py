@@ -48,6 +48,7 @@ import numpy.typing as npt
 from fsm_gpt.errors import NotConverged
 from fsm_gpt.kernels import aggregation as loops
 from fsm_gpt.markov.class_rates import ClassRates
+from fsm_gpt.markov.closed_class import Progress
 from fsm_gpt.markov.elimination import eliminate
 from fsm_gpt.rows import Numbers
 
@@ -81,6 +82,8 @@ class Cycles:
     levels: tuple[int, ...]
     #: The largest relative change of an entry in each cycle.
     changes: tuple[float, ...]
+    #: The residual, sum |x P - x|, at the end; infinite where no products are given.
+    residual: float = math.inf
     #: Products x P before the first cycle, and the largest relative change in the last one.
     products: int = 0
     last_product: float = math.inf
@@ -88,9 +91,10 @@ class Cycles:
     def __str__(self) -> str:
         if not self.count:
             return f"power iteration, {self.products} products, last change {self.last_product:.0e}"
+        left = f", residual {self.residual:.0e}" if math.isfinite(self.residual) else ""
         return (
             f"multilevel aggregation, {self.count} cycles on {len(self.levels)} levels, last "
-            f"change {self.changes[-1]:.0e}"
+            f"change {self.changes[-1]:.0e}{left}"
         )
 
 
@@ -173,12 +177,14 @@ def solve(
     rates: ClassRates,
     *,
     enough: Callable[[Floats], bool],
+    ask_at: float = 1e-12,
     push: Push | None = None,
+    products_first: bool = False,
     window: tuple[Numbers, Floats] | None = None,
     guess: Floats | None = None,
     sweeps: int = 2,
     most_cycles: int = 200,
-    progress: Callable[[int, float], None] | None = None,
+    progress: Progress | None = None,
 ) -> Cycles:
     """The stationary distribution of one closed class of more than one state.
 
@@ -186,8 +192,13 @@ def solve(
     ----------
     enough
         Asked now and then whether a vector is good enough; true ends the cycles.
+    ask_at
+        It is asked once a cycle changes no entry by more than this, and again each time the
+        change has shrunk by another factor of 30.
     push
-        x to x P in the class, written to its second argument, if products are to be tried first.
+        x to x P in the class, written to its second argument, for the residual.
+    products_first
+        Whether products alone are tried before the first cycle; that takes ``push``.
     window
         The rows of a window chain whose states are all in the class, and their sums.
     guess
@@ -197,8 +208,8 @@ def solve(
     most_cycles
         After so many the answer must have settled.
     progress
-        Called with the number of cycles and the largest relative change of an entry; that
-        number is 0 after products.
+        Called with the number of cycles, 0 after products, the largest relative change of an
+        entry, and the residual.
 
     Raises
     ------
@@ -207,15 +218,15 @@ def solve(
     """
     n = rates.n
     x = np.full(n, 1.0 / n) if guess is None else guess / guess.sum()
-    if push is not None:
-        y, products, change = _by_products(push, x)
+    if products_first and push is not None:
+        y, products, change, residual = _by_products(push, x)
         if progress is not None:
-            progress(0, change)
+            progress(0, change, residual)
         if change <= _NEARLY and bool((y > 0).all()) and enough(y):
-            return Cycles(y, 0, (n,), (), products, change)
+            return Cycles(y, 0, (n,), (), residual, products, change)
     hierarchy = _Hierarchy([_Level.of(rates.start, rates.target, rates.rate)], sweeps)
     changes: list[float] = []
-    ask_at = 1e-12
+    residual = math.inf
     for count in range(1, most_cycles + 1):
         before = x.copy()
         if window is not None:
@@ -229,8 +240,10 @@ def solve(
             )
         change = float(np.abs(x / before - 1).max())
         changes.append(change)
+        if push is not None:
+            residual = _distance(push(x, before), x)
         if progress is not None:
-            progress(count, change)
+            progress(count, change, residual)
         settled = _settled(changes)
         if settled or change < ask_at:
             if enough(x) or settled:
@@ -246,14 +259,20 @@ def solve(
                 f"states, or a shorter context."
             )
     sizes = tuple(len(level.out) for level in hierarchy.levels)
-    return Cycles(x, len(changes), sizes, tuple(changes))
+    return Cycles(x, len(changes), sizes, tuple(changes), residual)
 
 
-def _by_products(push: Push, x: Floats) -> tuple[Floats, int, float]:
+def _distance(y: Floats, x: Floats) -> float:
+    """Sum |y - x|; y is used up."""
+    np.subtract(y, x, out=y)
+    return float(np.abs(y, out=y).sum())
+
+
+def _by_products(push: Push, x: Floats) -> tuple[Floats, int, float, float]:
     """Products from x on, as long as the change shrinks fast enough.
 
-    Returns the last vector, the number of products, and the largest relative change of an
-    entry in the last one.
+    Returns the last vector, the number of products, the largest relative change of an entry
+    in the last one, and its residual.
     """
     changes: list[float] = []
     x, before = x.copy(), np.empty(len(x))
@@ -262,6 +281,7 @@ def _by_products(push: Push, x: Floats) -> tuple[Floats, int, float]:
             for _ in range(_BLOCK):
                 before, x = x, push(x, before)
             change = float(np.abs(x / before - 1).max())
+            residual = _distance(before, x)
             x /= x.sum()
             changes.append(change)
             if not math.isfinite(change) or change <= _ROUNDING / 5:
@@ -273,7 +293,7 @@ def _by_products(push: Push, x: Floats) -> tuple[Floats, int, float]:
                 needed = math.log(_ROUNDING / change) / math.log(shrinks)
                 if len(changes) + needed > _MOST_BLOCKS:
                     break
-    return x, _BLOCK * len(changes), changes[-1]
+    return x, _BLOCK * len(changes), changes[-1], residual
 
 
 def _work_harder_if_slow(hierarchy: _Hierarchy, changes: list[float]) -> None:

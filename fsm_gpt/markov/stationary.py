@@ -193,8 +193,8 @@ def stationary_distribution(
         The relative error of every entry that large classes should be proven to; cycles go
         on until it is, or until nothing more can be gained.
     progress
-        Called with the number of cycles, 0 after products alone, and the largest relative
-        change of an entry.
+        Called with the number of cycles, 0 after products alone, the largest relative change
+        of an entry, and the residual sum |x P - x|.
 
     Raises
     ------

@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.bench import GROUPS, __main__ as program, certificate, figures, machine, tables, tasks
+from analysis.bench import (
+    GROUPS,
+    __main__ as program,
+    certificate,
+    figures,
+    machine,
+    stationary,
+    tables,
+    tasks,
+)
 from analysis.bench.judging import Target, get, judge, of, worst
 from analysis.bench.measure import Spread, alternating, held, peak, ratios
 from analysis.bench.oracle import exact, extended
@@ -334,7 +343,7 @@ def test_a_full_run_measures_every_target(target: Target, tiny: Results) -> None
     assert judged.row.note == "skipped"
     kinds = {(key.split("/")[0], key.split("/")[-1]) for key in tiny.rows}
     for key in rows.keys_asked - planned().keys():
-        if "residual after" not in key and not key.startswith("entropy/storm"):
+        if not key.startswith("entropy/storm"):
             assert (key.split("/")[0], key.split("/")[-1]) in kinds
 
 
@@ -373,19 +382,29 @@ def test_the_worst_of_several_decides() -> None:
     assert worst([*rows, "b/random/s"], "at most")(rows).note == "not measured (random)"
 
 
-def test_a_residual_counts_where_entries_settle_later() -> None:
-    (target,) = (one for one in TARGETS if one.what.endswith("cycles to settle") and "20" in one.at)
-    families = [*HARD, "period 4", "three classes", "top-2"]
-    keys = [f"stationary/2^20/{name}/cycles" for name in families]
-    rows = {key: Row(key=key, value=20, at="2^20 states") for key in keys}
-    assert judge(target, rows).reached is True
-    rows[keys[1]] = Row(key=keys[1], value=70, at="2^20 states")
-    assert judge(target, rows).reached is False
-    late = "stationary/2^20/sharp/residual after 50"
-    rows[late] = Row(key=late, value=1e-11, at="2^20 states")
-    assert judge(target, rows).reached is False
-    rows[late] = Row(key=late, value=1e-13, at="2^20 states")
-    assert judge(target, rows).reached is True
+def watched(*residuals: float) -> stationary._Watch:
+    """A watch that saw one class, products first."""
+    watch = stationary._Watch()
+    for count, residual in enumerate(residuals):
+        watch(count, 1.0, residual)
+    return watch
+
+
+def test_cycles_are_counted_to_the_residual() -> None:
+    assert watched(1e-3, 1e-8, 1e-13, 1e-15).reached()[0] == 2
+    assert watched(1e-3, 1e-8).reached() is None
+
+
+def test_products_count_only_where_they_were_enough() -> None:
+    assert watched(1e-16).reached()[0] == 0
+    assert watched(1e-16, 1e-3, 1e-14).reached()[0] == 2
+
+
+def test_the_slowest_class_counts() -> None:
+    watch = watched(1e-3, 1e-13)
+    for count, residual in enumerate((1e-2, 1e-4, 1e-6, 1e-13)):
+        watch(count, 1.0, residual)
+    assert (watch.reached()[0], watch.cycles) == (3, 3)
 
 
 # ---- what a person sees ----

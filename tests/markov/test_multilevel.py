@@ -177,14 +177,18 @@ def test_entropy_rate_at_65536_states():
 def test_progress_is_told_each_cycle():
     seen = []
     chain = Chain(hard_rows("random", 2, 11))
-    stationary_distribution(
-        chain, method="multilevel", progress=lambda count, change: seen.append((count, change))
+    found = stationary_distribution(
+        chain, method="multilevel", progress=lambda *told: seen.append(told)
     )
-    assert [count for count, _ in seen] == list(range(1, len(seen) + 1))
+    assert [count for count, _, _ in seen] == list(range(1, len(seen) + 1))
     assert seen[-1][1] < 1e-9
+    left = np.abs(found.pi @ chain.matrix() - found.pi).sum()
+    assert seen[-1][2] == pytest.approx(left, rel=0.5, abs=1e-15)
+    assert seen[-1][2] < 1e-12 < seen[0][2]
     seen.clear()
-    stationary_distribution(chain, progress=lambda count, change: seen.append((count, change)))
-    assert [count for count, _ in seen] == [0]
+    stationary_distribution(chain, progress=lambda *told: seen.append(told))
+    assert [count for count, _, _ in seen] == [0]
+    assert seen[0][2] < 1e-12
 
 
 def test_what_has_not_settled_is_no_answer():
