@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fsm_gpt.compound import Pairs, WithEnd
 from fsm_gpt.errors import InvalidChain
 from fsm_gpt.result import frozen, read_only
 from fsm_gpt.rows import Numbers, bad_sum_error, bad_sums, check_entries
@@ -174,6 +175,6 @@ def names_of(states: States | Sequence[str] | None, n_states: int) -> States:
     """Names for the states of an edge list: those given, or their ids."""
     if states is None:
         return NamedStates(tuple(str(i) for i in range(n_states)))
-    if isinstance(states, (ContextSpace, SomeContexts, NamedStates)):
+    if isinstance(states, (ContextSpace, SomeContexts, NamedStates, WithEnd, Pairs)):
         return states
     return NamedStates(tuple(str(name) for name in states))  # type: ignore[union-attr]

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.build import edge_list, edges_of_rows, ids, names_of, space_for, window_rows
+from fsm_gpt.compound import WithEnd
 from fsm_gpt.decoding import Rule, in_words, underflow_note
 from fsm_gpt.errors import InvalidArgument, InvalidChain, StateOutOfRange, StateSpaceTooLarge
 from fsm_gpt.listing import listing_line, states_in_words
@@ -301,7 +302,7 @@ class Chain:
     @property
     def context(self) -> int | None:
         """L, the number of tokens in a full window; None where states are not contexts."""
-        states = self._parts.states
+        states = self._before_the_end
         if isinstance(states, ContextSpace):
             return states.length
         return int(states.table.shape[1]) if isinstance(states, SomeContexts) else None
@@ -313,8 +314,22 @@ class Chain:
         A chain that has one is a part of its model's, and what it says of the long run is
         refused; see :func:`fsm_gpt.explore.explore`.
         """
-        states = self._parts.states
+        states = self._before_the_end
         return states.unexplored if isinstance(states, SomeContexts) else None
+
+    @property
+    def end(self) -> int | None:
+        """The absorbing state in which a text has ended; None where no token ends it.
+
+        See :meth:`with_stop`.
+        """
+        states = self._parts.states
+        return states.end if isinstance(states, WithEnd) else None
+
+    @property
+    def _before_the_end(self) -> States:
+        states = self._parts.states
+        return states.base if isinstance(states, WithEnd) else states
 
     @property
     def is_window(self) -> bool:
@@ -527,6 +542,37 @@ class Chain:
         target = self.successors()[source, token]
         edges = Edges(source, token, target, rows[source, token])
         return edge_list(edges, self.states, self.vocabulary, normalize=False)
+
+    def with_stop(self, *tokens: int | str) -> Chain:
+        """The machine that ends with a stop token: one more state, END, which is never left.
+
+        Whatever led on by one of the tokens leads to END. END's loop carries the stop token,
+        because each state has a row; it emits nothing. Decode before: a rule may take the stop
+        token's probability away.
+
+        Parameters
+        ----------
+        tokens
+            What ends a text, each by its text or its id.
+
+        Raises
+        ------
+        InvalidArgument
+            There is no such token, or the chain has an END already.
+
+        Examples
+        --------
+        >>> machine = Chain([[0.5, 0.5], [0.25, 0.75]], vocabulary="ab").with_stop("b")
+        >>> print(machine.listing())
+        input [a] ---> [0.500, 0.500]
+        input [b] ---> [0.250, 0.750]
+        input [END] ---> [0.000, 1.000]
+        >>> machine.successors().tolist(), machine.end
+        ([[0, 2], [0, 2], [-1, 2]], 2)
+        """
+        from fsm_gpt.stopping import stopped
+
+        return stopped(self, tokens)
 
     def exact(self) -> Chain:
         """The same chain in rationals: the binary value of each float, each row divided by its sum.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fsm_gpt.compound import WithEnd
 from fsm_gpt.rows import Numbers
 from fsm_gpt.space import PAD, ContextSpace, SomeContexts, States, Vocabulary
 
@@ -25,6 +26,8 @@ def listing_line(row: Numbers, state: int, states: States, vocabulary: Vocabular
         best = np.argsort(-row, kind="stable")[:MOST_PROBABLE]
         texts = [f"{vocabulary.shown[t]} {texts[t]}" for t in best if row[t] != 0] + ["..."]
     name = states.label(state)
+    if isinstance(states, WithEnd) and state != states.end:
+        states = states.base
     if isinstance(states, ContextSpace):
         name = ", ".join(vocabulary.shown[t] for t in states.tokens_of(state))
     elif isinstance(states, SomeContexts):
@@ -38,6 +41,8 @@ def states_in_words(states: States, n_tokens: int) -> str:
     >>> states_in_words(ContextSpace(Vocabulary.of("01"), 3), 2)
     ' (every window of 3 tokens over 2)'
     """
+    if isinstance(states, WithEnd):
+        return f"{states_in_words(states.base, n_tokens)} and END"
     if isinstance(states, ContextSpace):
         L = states.length
         if states.shortest < L:

@@ -16,12 +16,13 @@ from hypothesis import given, strategies as st
 from safetensors.numpy import load as read_tensors, save as write_tensors
 
 from fsm_gpt.chain import Chain
+from fsm_gpt.compound import Pairs, WithEnd
 from fsm_gpt.decoding import Full, Greedy, MinP, Temperature, TopK, TopP
 from fsm_gpt.errors import FileProblem, InvalidArgument
 from fsm_gpt.io import load, save
 from fsm_gpt.io.format import KEY, digest
 from fsm_gpt.io.read import is_chain_file
-from fsm_gpt.space import SomeContexts, Vocabulary
+from fsm_gpt.space import NamedStates, SomeContexts, Vocabulary
 from tests.strategies import chains
 
 TEXT = "111101111011110"
@@ -398,7 +399,33 @@ FORGERIES = [
     ("rationals", put("contexts", np.zeros((4, 3))), "contexts are not a table of ids"),
     ("rationals", put("contexts", np.zeros((3, 3), dtype=np.int64)), "is out of range"),
     ("rationals", setter("header", "storage", value="windows"), "windows need a space of contexts"),
+    ("stopped", setter("header", "states", "tokens", value=[2]), "end a text are not tokens"),
+    ("stopped", setter("header", "states", "tokens", value=[]), "end a text are not tokens"),
+    ("stopped", setter("header", "states", "tokens", value=[True]), "end a text are not tokens"),
+    ("stopped", setter("header", "states", "tokens", value="1"), "end a text are not tokens"),
+    ("stopped", setter("header", "states", "base", value=None), "states are not described"),
+    ("stopped", setter("header", "states", "base", "length", value=60), "fewer transitions"),
+    ("pairs", put("first 0", np.array([0, 9])), "a first state of a pair is out of range"),
+    ("pairs", put("second 0", np.array([0, -1])), "a second state of a pair is out of range"),
+    ("pairs", put("second 0", np.array([0])), "pairs have first and second states"),
+    ("pairs", put("first 0", np.array([], dtype=np.int64)), "a first state of a pair is out"),
+    ("pairs", lambda h, t: t.pop("first 0"), "the tensor 'first 0' is missing"),
+    ("pairs", setter("header", "states", "names", value=[1]), "not a list of texts"),
+    ("pairs", lambda h, t: nest(h), "states are nested too deep"),
 ]  # fmt: skip
+
+
+def nest(header: dict[str, Any]) -> None:
+    """States of states of states."""
+    for _ in range(9):
+        header["states"] = {"type": "with end", "tokens": [0], "base": header["states"]}
+
+
+def pairs_of_weather() -> Chain:
+    """Two states that are pairs, which follow each other."""
+    weather = NamedStates(("rain", "sun"))
+    pairs = Pairs(weather, ("in", "out"), first=np.array([0, 1]), second=np.array([1, 0]))
+    return Chain.from_edges([0, 1], [0, 0], [1, 0], [1.0, 1.0], states=pairs)
 
 
 def _bytes(text: str) -> np.ndarray[Any, Any]:
@@ -413,10 +440,31 @@ def test_a_forged_file_is_refused(
         "windows": lambda: Chain(np.full((8, 2), 0.5)).with_decoding(TopK(1)),
         "edges": lambda: Chain(np.full((14, 2), 0.5), short_contexts=True),
         "rationals": lambda: Chain.from_text(TEXT, context=3),
+        "stopped": lambda: Chain(np.full((8, 2), 0.5)).with_stop("1"),
+        "pairs": pairs_of_weather,
     }
     save(made[file](), tmp_path / "x")
     forge(tmp_path / "x", change)
     refused(tmp_path / "x", words)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Chain(np.full((8, 2), 0.5)).with_stop(1),
+        lambda: Chain(np.full((14, 2), 0.5), short_contexts=True).with_stop("0", "1"),
+        lambda: Chain.from_text(TEXT, context=3).with_stop("0"),
+        pairs_of_weather,
+        lambda: pairs_of_weather().with_stop(0),
+    ],
+)
+def test_states_made_of_states_are_kept(tmp_path: Path, make: Callable[[], Chain]) -> None:
+    chain = make()
+    again = through_a_file(chain, tmp_path)
+    assert everything(again) == everything(chain)
+    assert (again.end, type(again.states)) == (chain.end, type(chain.states))
+    if isinstance(chain.states, WithEnd):
+        assert again.states.tokens == chain.states.tokens
 
 
 @pytest.mark.parametrize("names", ["[1, 2]", "{}", "[", '"ab"', '["only one"]'])

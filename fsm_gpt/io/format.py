@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from fsm_gpt.decoding import Full, Greedy, MinP, Temperature, TopK, TopP
 
-__all__ = ["KEY", "LONGEST_NUMBER", "PARAMETER", "RULES", "VERSION", "Tensors", "digest"]
+__all__ = ["DEEPEST", "KEY", "LONGEST_NUMBER", "PARAMETER", "RULES", "VERSION", "Tensors", "digest"]
 
 Tensors = dict[str, npt.NDArray[Any]]
 
@@ -21,6 +21,9 @@ KEY, VERSION = "fsm_gpt.chain", 1
 
 #: Numerators and denominators have at most this many hexadecimal digits: 400,000 bits.
 LONGEST_NUMBER = 100_000
+
+#: States may be made of states so many times, such as pairs of pairs.
+DEEPEST = 4
 
 #: The decoding rules that a file can name, and the field that holds their number.
 RULES: dict[str, type[Any]] = {

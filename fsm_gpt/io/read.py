@@ -18,10 +18,20 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as tensors_of
 
 from fsm_gpt.chain import Chain
+from fsm_gpt.compound import Pairs, WithEnd
 from fsm_gpt.decoding import Rule, TopK
 from fsm_gpt.errors import FileProblem, FsmGptError, InvalidArgument
 from fsm_gpt.files import Pathlike, read_limited, shown
-from fsm_gpt.io.format import KEY, LONGEST_NUMBER, PARAMETER, RULES, VERSION, Tensors, digest
+from fsm_gpt.io.format import (
+    DEEPEST,
+    KEY,
+    LONGEST_NUMBER,
+    PARAMETER,
+    RULES,
+    VERSION,
+    Tensors,
+    digest,
+)
 from fsm_gpt.result import read_only
 from fsm_gpt.rows import Numbers, objects
 from fsm_gpt.space import ContextSpace, NamedStates, SomeContexts, States, Vocabulary
@@ -171,7 +181,9 @@ def _chain_of(header: dict[str, Any], tensors: Tensors) -> Chain:
 
 
 def _size(states: States) -> int:
-    return states.size if isinstance(states, ContextSpace) else len(states)
+    if isinstance(states, WithEnd):
+        return _size(states.base) + 1
+    return states.size if isinstance(states, ContextSpace) else len(states)  # which may overflow
 
 
 def _vocabulary(tokens: Any) -> Vocabulary:
@@ -179,8 +191,14 @@ def _vocabulary(tokens: Any) -> Vocabulary:
     return Vocabulary(tuple(tokens))
 
 
-def _states(header: Any, vocabulary: Vocabulary, tensors: Tensors) -> States:
+def _states(header: Any, vocabulary: Vocabulary, tensors: Tensors, depth: int = 0) -> States:
     require(isinstance(header, dict), "its states are not described")
+    if header.get("type") in ("with end", "pairs"):
+        require(depth < DEEPEST, "its states are nested too deep")
+        base = _states(header.get("base"), vocabulary, tensors, depth + 1)
+        if header["type"] == "with end":
+            return _with_end(header, base, vocabulary)
+        return _pairs(header, base, tensors, depth)
     own = header.get("vocabulary")
     named = vocabulary if own is None else _vocabulary(own)
     match header.get("type"):
@@ -205,6 +223,29 @@ def _states(header: Any, vocabulary: Vocabulary, tensors: Tensors) -> States:
             require(_texts(names), "the states' names are not a list of texts")
             return NamedStates(tuple(names))
     raise _wrong(f"states of type {header.get('type')!r} are unknown")
+
+
+def _with_end(header: dict[str, Any], base: States, vocabulary: Vocabulary) -> States:
+    stop = header.get("tokens")
+    known = isinstance(stop, list) and stop
+    require(
+        known and all(type(t) is int and 0 <= t < len(vocabulary) for t in stop or []),
+        "the tokens that end a text are not tokens",
+    )
+    return WithEnd(base, tuple(stop or ()))
+
+
+def _pairs(header: dict[str, Any], base: States, tensors: Tensors, depth: int) -> States:
+    names = header.get("names")
+    require(_texts(names) and names, "the states beside the chain's are not a list of texts")
+    columns = []
+    for which, size in (("first", _size(base)), ("second", len(names or []))):
+        column = _ids(f"{which} {depth}", tensors)
+        inside = len(column) and 0 <= column.min() and column.max() < size
+        require(inside, f"a {which} state of a pair is out of range")
+        columns.append(column)
+    require(len(columns[0]) == len(columns[1]), "pairs have first and second states")
+    return Pairs(base, tuple(names or ()), *columns)
 
 
 def _rule(item: Any) -> Rule:

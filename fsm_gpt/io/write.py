@@ -12,10 +12,20 @@ import numpy.typing as npt
 from safetensors.numpy import save as bytes_of
 
 from fsm_gpt.chain import Chain
+from fsm_gpt.compound import Pairs, WithEnd
 from fsm_gpt.decoding import Rule
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.files import Pathlike, atomic_write
-from fsm_gpt.io.format import KEY, LONGEST_NUMBER, PARAMETER, RULES, VERSION, Tensors, digest
+from fsm_gpt.io.format import (
+    DEEPEST,
+    KEY,
+    LONGEST_NUMBER,
+    PARAMETER,
+    RULES,
+    VERSION,
+    Tensors,
+    digest,
+)
 from fsm_gpt.rows import Numbers
 from fsm_gpt.space import ContextSpace, NamedStates, SomeContexts, States, Vocabulary
 
@@ -90,7 +100,15 @@ def content_of(
     return bytes_of(tensors, metadata={KEY: json.dumps(header, sort_keys=True)})
 
 
-def _states_header(states: States, vocabulary: Vocabulary, tensors: Tensors) -> dict[str, Any]:
+def _states_header(
+    states: States, vocabulary: Vocabulary, tensors: Tensors, depth: int = 0
+) -> dict[str, Any]:
+    if isinstance(states, (WithEnd, Pairs)) and depth < DEEPEST:
+        base = _states_header(states.base, vocabulary, tensors, depth + 1)
+        if isinstance(states, WithEnd):
+            return {"type": "with end", "base": base, "tokens": list(states.tokens)}
+        tensors[f"first {depth}"], tensors[f"second {depth}"] = states.first, states.second
+        return {"type": "pairs", "base": base, "names": list(states.names)}
     if isinstance(states, NamedStates):
         names = json.dumps(list(states.names)).encode("ascii")
         tensors["names"] = np.frombuffer(names, dtype=np.uint8)

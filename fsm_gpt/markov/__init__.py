@@ -10,6 +10,7 @@ from fsm_gpt.markov.absorption import Absorption, absorption
 from fsm_gpt.markov.bounds import AfterBounds, HittingBounds, bounds_after, hitting_bounds
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.compare import Comparison, compare
+from fsm_gpt.markov.conditioned import conditioned
 from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
 from fsm_gpt.markov.greedy import GreedyMap, greedy_map
@@ -58,6 +59,7 @@ __all__ = [
     "bounds_after",
     "communicating_classes",
     "compare",
+    "conditioned",
     "convergence_bound",
     "distribution_after",
     "entropy_rate",

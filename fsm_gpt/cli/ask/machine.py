@@ -1,0 +1,74 @@
+"""The machine that a question is about: a chain, decoded, with the tokens that end a text."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fsm_gpt.cli.chains import Reading, chain_options, read_to_analyse
+from fsm_gpt.cli.decoding import decoding_options
+from fsm_gpt.cli.inputs import FILE
+
+if TYPE_CHECKING:
+    from fsm_gpt.chain import Chain
+    from fsm_gpt.decoding import Rule
+
+__all__ = ["last_window", "machine_options", "start_option"]
+
+start_option = click.option(
+    "--from", "start", metavar="TEXT", help="The prompt; its last L tokens are the first state."
+)
+
+
+def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The file, the options of chains and decoding, and --stop; the command gets ``machine``.
+
+    That is a function which reads the chain, so that other options are looked at first. The
+    command has to be a :class:`fsm_gpt.cli.decoding.DecodingCommand`.
+    """
+
+    @functools.wraps(command)
+    def packed(
+        chain_or_checkpoint: str,
+        how: Reading,
+        decoding: tuple[Rule, ...],
+        stop: tuple[str, ...],
+        **others: Any,
+    ) -> Any:
+        def machine() -> Chain:
+            chain = read_to_analyse(chain_or_checkpoint, how, decoding=decoding)
+            return chain.with_stop(*(_typed(chain, token) for token in stop)) if stop else chain
+
+        return command(machine=machine, **others)
+
+    taking: Callable[..., Any] = decoding_options(packed)
+    taking = click.option(
+        "--stop", multiple=True, metavar="TOKEN", help="A token that ends the text; repeatable."
+    )(taking)
+    return click.argument("chain_or_checkpoint", type=FILE)(chain_options(taking))
+
+
+def _typed(chain: Chain, token: str) -> str:
+    r"""A token as a shell can say it: itself, or in its printable form, such as \n."""
+    known = chain.vocabulary
+    if token not in known.ids and token in known.shown:
+        return known.tokens[known.shown.index(token)]
+    return token
+
+
+def last_window(chain: Chain, text: str) -> int:
+    """The state after a prompt: its last L tokens, or the state of this name.
+
+    Raises
+    ------
+    InvalidText, StateOutOfRange
+        A sign is no token, or the prompt leads to no state of the chain.
+    """
+    L = chain.context
+    if L is None:
+        return chain.state(text)
+    ids = chain.vocabulary.encode(text)
+    return chain.state(tuple(ids[-L:].tolist()))
