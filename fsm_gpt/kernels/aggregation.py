@@ -17,9 +17,12 @@ __all__ = [
     "add_rates",
     "coarse_pattern",
     "correct",
+    "lengthen",
     "merge_pairs",
     "push_off_diagonal",
     "rates_out",
+    "relax",
+    "shorten",
     "smooth",
     "strongest_first",
     "strongest_target",
@@ -29,6 +32,10 @@ __all__ = [
 Ids: TypeAlias = npt.NDArray[np.int64]
 Places: TypeAlias = npt.NDArray[np.int32]
 Floats: TypeAlias = npt.NDArray[np.float64]
+Numbers: TypeAlias = npt.NDArray[np.floating]
+
+#: Windows in a strip that is finished while it is in the cache, times V.
+_STRIP = 8192
 
 
 @njit(cache=True, nogil=True)
@@ -57,12 +64,18 @@ def smooth(
     """Damped Jacobi: x_j becomes 0.3 x_j + 0.7 (inflow of j) / (rate out of j), normalised."""
     for _ in range(sweeps):
         push_off_diagonal(start, target, rate, x, work)
-        total = 0.0
-        for j in range(len(x)):
-            x[j] = 0.3 * x[j] + 0.7 * work[j] / out[j]
-            total += x[j]
-        for j in range(len(x)):
-            x[j] /= total
+        relax(work, out, x)
+
+
+@njit(cache=True, nogil=True)
+def relax(inflow: Floats, out: Floats, x: Floats) -> None:
+    """One sweep of :func:`smooth`, given what flows into each state from others."""
+    total = 0.0
+    for j in range(len(x)):
+        x[j] = 0.3 * x[j] + 0.7 * inflow[j] / out[j]
+        total += x[j]
+    for j in range(len(x)):
+        x[j] /= total
 
 
 @njit(cache=True, nogil=True)
@@ -209,6 +222,43 @@ def correct(x: Floats, group: Places, solved: Floats, weight: Floats) -> None:
     """Multiplies each x by what the coarse solution says of its group."""
     for i in range(len(x)):
         x[i] *= solved[group[i]] / weight[group[i]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def shorten(rows: Numbers, sums: Floats, x: Floats) -> tuple[Floats, Floats, Floats]:
+    """The windows without their oldest token, weighted by x.
+
+    With R = V**(L-1) windows [r] of one token less: the flow from r to each token, shape (R, V),
+    its sum over tokens, and the weight of r, shape (R,). Rows are divided by their sums.
+    """
+    N, V = rows.shape
+    R = N // V
+    flow, out, weight = np.zeros((R, V)), np.zeros(R), np.zeros(R)
+    strip = max(1, _STRIP // V)
+    for begin in range(0, R, strip):
+        for a in range(V):
+            for r in range(begin, min(begin + strip, R)):
+                s = a * R + r
+                share = x[s] / sums[s]
+                weight[r] += x[s]
+                for t in range(V):
+                    flow[r, t] += share * rows[s, t]
+        for r in range(begin, min(begin + strip, R)):
+            for t in range(V):
+                out[r] += flow[r, t]
+    return flow, out, weight
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def lengthen(flow: Floats, out: Floats, solved: Floats) -> Floats:
+    """Windows [r, t] from shorter ones: what r has goes where its flow goes, shape (R V,)."""
+    R, V = flow.shape
+    x = np.empty(R * V)
+    for r in range(R):
+        share = solved[r] / out[r]
+        for t in range(V):
+            x[r * V + t] = flow[r, t] * share
+    return x
 
 
 @njit(cache=True, nogil=True)

@@ -11,8 +11,7 @@ is subtracted anywhere, so each entry keeps its own relative accuracy.
 Two hierarchies take turns in a cycle:
 
 - *Backoff*, for window chains whose every state is in the class: contexts that agree in all
-  but the oldest token are one group. The coarse chain is again a window chain, with one
-  token of context less, and x' [r] * P'[r, t] prolongs its solution by a step of the chain.
+  but the oldest token are one group (:mod:`fsm_gpt.markov.backoff`).
 - *Strength*, for any chain: each state joins its most probable other successor, strongest
   first, two by two. Pairs, rather than larger groups, keep the number of cycles small: on a
   chain that emits its oldest token again, groups of up to four take over a hundred cycles
@@ -31,8 +30,7 @@ References
 ----------
 Horton & Leutenegger (1994), SIGMETRICS '94, 191-200 (the multilevel method). De Sterck,
 Manteuffel, McCormick, Nguyen & Ruge (2008), SIAM J. Sci. Comput. 30, 2235-2262. Stewart
-(1994), Introduction to the Numerical Solution of Markov Chains, chapter 6. Katz (1987), IEEE
-Trans. ASSP 35, 400-401 (backing off to shorter contexts).
+(1994), Introduction to the Numerical Solution of Markov Chains, chapter 6.
 """
 
 from __future__ import annotations
@@ -40,13 +38,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.errors import NotConverged
 from fsm_gpt.kernels import aggregation as loops
+from fsm_gpt.markov.backoff import BOTTOM, Push, backoff, inflow_of_windows
 from fsm_gpt.markov.class_rates import ClassRates
 from fsm_gpt.markov.closed_class import Progress
 from fsm_gpt.markov.elimination import eliminate
@@ -57,10 +55,6 @@ __all__ = ["Cycles", "solve"]
 Ids = npt.NDArray[np.int64]
 Places = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
-Push: TypeAlias = Callable[[Floats, Floats], Floats]
-
-#: Chains of at most this many states are solved by elimination.
-BOTTOM = 256
 
 #: Cycles in which groups are formed anew.
 _REGROUP = (1, 3, 6)
@@ -115,13 +109,20 @@ class _Level:
     work: Floats
     group: Places = field(default_factory=lambda: np.empty(0, np.int32))
     slot: Places = field(default_factory=lambda: np.empty(0, np.int32))
+    #: What flows into each state from others, written to the second argument, if that is
+    #: known faster than from the transitions.
+    inflow: Push | None = None
 
     @classmethod
     def of(cls, start: Ids, target: Places, rate: Floats) -> _Level:
         return cls(start, target, rate, loops.rates_out(start, rate), np.empty(len(start) - 1))
 
     def smooth(self, x: Floats, sweeps: int) -> None:
-        loops.smooth(self.start, self.target, self.rate, self.out, x, self.work, sweeps)
+        if self.inflow is None:
+            loops.smooth(self.start, self.target, self.rate, self.out, x, self.work, sweeps)
+            return
+        for _ in range(sweeps):
+            loops.relax(self.inflow(x, self.work), self.out, x)
 
     def solve_dense(self) -> Floats:
         x = eliminate(loops.to_dense(self.start, self.target, self.rate)).left_null_vector()
@@ -224,13 +225,16 @@ def solve(
             progress(0, change, residual)
         if change <= _NEARLY and bool((y > 0).all()) and enough(y):
             return Cycles(y, 0, (n,), (), residual, products, change)
-    hierarchy = _Hierarchy([_Level.of(rates.start, rates.target, rates.rate)], sweeps)
+    whole = _Level.of(rates.start, rates.target, rates.rate)
+    if push is not None and window is not None:
+        whole.inflow = inflow_of_windows(push, *window)
+    hierarchy = _Hierarchy([whole], sweeps)
     changes: list[float] = []
     residual = math.inf
     for count in range(1, most_cycles + 1):
         before = x.copy()
         if window is not None:
-            x = _backoff(*window, x)
+            x = backoff(*window, x)
         x = hierarchy.cycle(x, regroup=count in _REGROUP)
         if not (np.isfinite(x).all() and (x > 0).all()):
             raise NotConverged(
@@ -304,22 +308,3 @@ def _work_harder_if_slow(hierarchy: _Hierarchy, changes: list[float]) -> None:
         hierarchy.repeats = 2
     else:
         hierarchy.sweeps = min(2 * hierarchy.sweeps, 16)
-
-
-def _backoff(rows: Numbers, sums: Floats, x: Floats) -> Floats:
-    """One backoff cycle on the windows with these rows, shape (V**L, V), divided by their sums."""
-    N, V = rows.shape
-    if N == 1:  # no context is left, as below one token of more than BOTTOM
-        return np.ones(1)
-    if N <= BOTTOM:
-        matrix = np.zeros((N, N))
-        states = np.arange(N)
-        for token in range(V):
-            matrix[states, states % (N // V) * V + token] = rows[:, token] / sums
-        found = eliminate(matrix).left_null_vector()
-        return np.asarray(found / found.sum())
-    by_oldest = (x / sums).reshape(V, N // V)
-    shorter = np.einsum("ar,arv->rv", by_oldest, rows.reshape(V, N // V, V))
-    out = shorter.sum(axis=1)
-    solved = _backoff(shorter, out, x.reshape(V, N // V).sum(axis=0))
-    return np.asarray((shorter * (solved / out)[:, None]).ravel())

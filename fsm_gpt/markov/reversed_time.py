@@ -40,10 +40,11 @@ import numpy.typing as npt
 from fsm_gpt.errors import NotConverged
 from fsm_gpt.kernels import aggregation as loops
 from fsm_gpt.kernels.certificate import log_factor
+from fsm_gpt.markov.backoff import BOTTOM
 from fsm_gpt.markov.certificate import growth, log_change
 from fsm_gpt.markov.class_rates import ClassRates
 from fsm_gpt.markov.elimination import eliminate
-from fsm_gpt.markov.multilevel import BOTTOM, solve
+from fsm_gpt.markov.multilevel import solve
 from fsm_gpt.result import UNCERTIFIED, Bound
 
 __all__ = ["Equations", "prove", "solve_backward"]
