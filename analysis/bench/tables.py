@@ -73,7 +73,8 @@ def reached_in_words(results: Results) -> str:
     """How many targets were reached, in a sentence."""
     found = [judge(target, results.rows).reached for target in TARGETS]
     missed, unknown = found.count(False), found.count(None)
-    words = f"{found.count(True)} of {len(found)} targets were reached, {missed} were not"
+    verb = "was" if missed == 1 else "were"
+    words = f"{found.count(True)} of {len(found)} targets were reached, {missed} {verb} not"
     return f"{words}, and {unknown} were not measured." if unknown else f"{words}."
 
 
