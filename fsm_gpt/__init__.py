@@ -68,7 +68,7 @@ _PUBLIC = {
     ],
     "fsm_gpt.report": ["report", "state_graph"],
     "fsm_gpt.report.capacity_report": ["capacity_report"],
-    "fsm_gpt.sampling": ["sample_entropy_rate"],
+    "fsm_gpt.sampling": ["sample_entropy_rate", "sample_texts"],
     "fsm_gpt.simulate": ["simulate"],
     "fsm_gpt.space": ["ContextSpace", "Vocabulary"],
 }
@@ -132,7 +132,10 @@ if TYPE_CHECKING:
     )
     from fsm_gpt.report import report as report, state_graph as state_graph
     from fsm_gpt.report.capacity_report import capacity_report as capacity_report
-    from fsm_gpt.sampling import sample_entropy_rate as sample_entropy_rate
+    from fsm_gpt.sampling import (
+        sample_entropy_rate as sample_entropy_rate,
+        sample_texts as sample_texts,
+    )
     from fsm_gpt.simulate import simulate as simulate
     from fsm_gpt.space import ContextSpace as ContextSpace, Vocabulary as Vocabulary
 else:

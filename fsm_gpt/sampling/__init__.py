@@ -9,5 +9,14 @@ from __future__ import annotations
 from fsm_gpt.sampling.curve import EntropyCurve
 from fsm_gpt.sampling.entropy import sample_entropy_rate
 from fsm_gpt.sampling.result import RegenerativeEstimate, SampledEntropyRate
+from fsm_gpt.sampling.texts import SampledMean, SampledTexts, sample_texts
 
-__all__ = ["EntropyCurve", "RegenerativeEstimate", "SampledEntropyRate", "sample_entropy_rate"]
+__all__ = [
+    "EntropyCurve",
+    "RegenerativeEstimate",
+    "SampledEntropyRate",
+    "SampledMean",
+    "SampledTexts",
+    "sample_entropy_rate",
+    "sample_texts",
+]
