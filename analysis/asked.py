@@ -1,9 +1,9 @@
 """What will the model say? Twelve questions of its chain, each checked by drawing texts.
 
-The project's word-level GPT under top-2 sampling: from one prompt it comes to some ten thousand of
-its windows before the full stop, and these are its machine. Each question has an exact answer, or one
-with a proven error; beside it stands what thousands of texts drawn from the same chain show, and
-how many standard errors lie between.
+The project's word-level GPT under top-2 sampling: from one prompt it comes to some ten thousand
+of its windows before the full stop, and these are its machine. Each question has an exact answer,
+or one with a proven error; beside it stands what thousands of texts drawn from the same chain
+show, and how many standard errors lie between.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from fsm_gpt.patterns import pattern
 
 from analysis.commands import main
 from analysis.reachable import own_model
@@ -28,7 +30,6 @@ from fsm_gpt.markov import (
     reach,
     reward,
 )
-from fsm_gpt.patterns import pattern
 from fsm_gpt.sampling import SampledTexts, sample_texts
 
 __all__ = ["PROMPT", "Question", "endless", "questions", "run", "sentence"]

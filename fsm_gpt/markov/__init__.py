@@ -18,6 +18,7 @@ from fsm_gpt.markov.hitting import Hitting, hitting
 from fsm_gpt.markov.leading import LeadingEigenvalues, leading_eigenvalues
 from fsm_gpt.markov.limiting import LimitingDistribution, limiting_distribution
 from fsm_gpt.markov.memory import MemoryCurve, memory_curve
+from fsm_gpt.markov.minimize import MinimalMachine, minimize
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
 from fsm_gpt.markov.mixing_bounds import MixingBounds, mixing_bounds
 from fsm_gpt.markov.passage import (
@@ -49,6 +50,7 @@ __all__ = [
     "LimitingDistribution",
     "MeanFirstPassage",
     "MemoryCurve",
+    "MinimalMachine",
     "MixingBounds",
     "MixingTime",
     "Reversibility",
@@ -72,6 +74,7 @@ __all__ = [
     "limiting_distribution",
     "mean_first_passage",
     "memory_curve",
+    "minimize",
     "mixing_bounds",
     "mixing_time",
     "reversibility",
