@@ -41,6 +41,8 @@ __all__ = ["MinimalMachine", "minimize"]
 
 Ids = npt.NDArray[np.int64]
 
+#: From so many values on they are numbered by a compiled loop.
+COMPILED_FROM = 2**14
 #: Of so many states each is named with the number of its members, of more by its first alone.
 COUNTED = 1024
 
@@ -136,6 +138,12 @@ def _numbered(values: Numbers) -> Ids:
         numbers: dict[object, int] = {}
         found = (numbers.setdefault(value, len(numbers)) for value in values)
         return np.fromiter(found, dtype=np.int64, count=len(values))
+    if len(values) >= COMPILED_FROM:
+        from fsm_gpt.kernels.numbering import number_by_value
+
+        # Equal floats have equal bits, but for the two zeros, of which this leaves one.
+        bits = values if values.dtype == np.int64 else (values.astype(np.float64) + 0.0)
+        return number_by_value(np.ascontiguousarray(bits).view(np.int64))
     _, first, place = np.unique(values, return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))

@@ -1,6 +1,7 @@
 """The fewest states that write the same texts: against texts, naive refinement, known machines."""
 
 from fractions import Fraction
+from importlib import import_module
 from itertools import product
 
 import numpy as np
@@ -12,6 +13,8 @@ import fsm_gpt as fg
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
 from tests.strategies import chains
+
+minimizing = import_module("fsm_gpt.markov.minimize")  # the function has the module's name
 
 
 def law(chain: Chain, state: int, n: int) -> dict[tuple[int, ...], object]:
@@ -195,6 +198,18 @@ def test_many_blocks_are_named_by_their_first() -> None:
     rows = np.tile(np.random.default_rng(0).dirichlet([1, 1], 2**11), (2, 1))
     found = fg.minimize(Chain(rows))
     assert (found.n_states, found.chain.label(3)) == (2**11, "000000000011")
+
+
+@pytest.mark.parametrize("kind", ["whole", "float"])
+def test_the_compiled_numbering_is_the_sorted_one(kind: str, monkeypatch) -> None:
+    rng = np.random.default_rng(1)
+    values = rng.integers(-5, 2**60, 3000) // 2**50 * (2**50 if kind == "whole" else 1)
+    values = values if kind == "whole" else np.where(values < 9, -0.0, np.sqrt(np.abs(values)))
+    plain = minimizing._numbered(values)
+    monkeypatch.setattr(minimizing, "COMPILED_FROM", 0)
+    assert minimizing._numbered(values).tolist() == plain.tolist()
+    assert len(set(plain.tolist())) == len(set(values.tolist()))
+    assert minimizing._numbered(values[:0]).tolist() == []
 
 
 def test_a_part_is_refused() -> None:
