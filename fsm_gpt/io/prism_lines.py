@@ -145,8 +145,8 @@ def read_lines(path: Pathlike) -> Lines:
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
         raise FileProblem(
-            f"{name}: line {number:,} has the byte {data[error.start]:#04x}, which is no ASCII, and "
-            f"PRISM's files are plain text. Check that this is the file that was meant."
+            f"{name}: line {number:,} has the byte {data[error.start]:#04x}, which is no ASCII, "
+            f"and PRISM's files are plain text. Check that this is the file that was meant."
         ) from None
     lines: list[Line] = []
     comments: list[str] = []

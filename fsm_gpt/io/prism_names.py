@@ -12,7 +12,6 @@ _LABEL = re.compile(r'([0-9]{1,9})="([^"]*)"')
 _VALUE = re.compile(r"-?[0-9]{1,18}|true|false")
 
 
-
 def labels_of(said: Lines, N: int) -> dict[str, tuple[int, ...]]:
     """The states of each label."""
     names: list[str] = []

@@ -154,8 +154,8 @@ def _check_probability(line: Line, text: str, value: Fraction | float) -> None:
         below = "below zero" if value < 0 or text.startswith("-") else "zero"
         hint = " Read it with exact=True if it is too small for a float." if not value else ""
         raise line.problem(
-            f"has the probability {text[:40]}, which is {below}, and what cannot happen is left out "
-            f"of such a file.{hint}"
+            f"has the probability {text[:40]}, which is {below}, and what cannot happen is left "
+            f"out of such a file.{hint}"
         )
 
 
