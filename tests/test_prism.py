@@ -123,13 +123,15 @@ def test_every_file_of_a_chain_with_an_end(tmp_path: Path) -> None:
     """Contexts of one token, and END; by hand, as the manual has it."""
     chain = Chain([["1/2", "1/2"], ["1/4", "3/4"]], vocabulary="ab").with_stop("b")
     files = written(tmp_path, chain, labels={"go": ["a", "END"]}, start="b")
-    assert files == {
+    bits, log = files["trew"].split("1 2 ")
+    assert float(log) == pytest.approx(np.log2(4 / 3), rel=1e-15)
+    assert {**files, "trew": bits} == {
         "tra": "3 5\n0 0 1/2\n0 2 1/2\n1 0 1/4\n1 2 3/4\n2 2 1\n",
         "sta": "(t1,end)\n0:(0,false)\n1:(1,false)\n2:(-1,true)\n",
         "lab": '0="init" 1="deadlock" 2="end" 3="go"\n0: 3\n1: 0\n2: 2 3\n',
         "srew": '# Reward structure "bits"\n# State rewards\n3 0\n',
         "trew": '# Reward structure "bits"\n# Transition rewards\n3 4\n'
-        "0 0 1.0\n0 2 1.0\n1 0 2.0\n1 2 0.41503749927884376\n",
+        "0 0 1.0\n0 2 1.0\n1 0 2.0\n",
     }
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"x.{e}" for e in sorted(ENDINGS)]
 
@@ -373,8 +375,8 @@ HOSTILE = {
     "one number": ("tra", "2\n0 1 1\n1 0 1\n", "line 1, '2', is not the first line"),
     "negative": ("tra", "-2 2\n0 1 1\n1 0 1\n", "line 1, '-2 2', is not the first line"),
     "no states": ("tra", "0 0\n", "promises 0 states and 0 transitions"),
-    "MDP": ("tra", "2 2 2\n0 0 1 1\n1 0 0 1\n", r"line 1, .* Markov decision process \(MDP\)"),
-    "POMDP": ("tra", "2 2 2 2\n0 0 1 1 0\n1 0 0 1 1\n", r"partially observable one \(POMDP\)"),
+    "MDP": ("tra", "2 2 2\n0 0 1 1\n1 0 0 1\n", r"line 1, .* a decision process \(MDP\)"),
+    "POMDP": ("tra", "2 2 2 2\n0 0 1 1 0\n1 0 0 1 1\n", r"partially observed process \(POMDP\)"),
     "MDP inside": ("tra", "2 2\n0 0 1 1\n1 0 0 1\n", "line 2, .* An MDP has lines of that length"),
     "kind in the header": ("tra", "# Transitions (CTMC)\n1 1\n0 0 1\n", "of kind 'CTMC'"),
     "rates": ("tra", "2 2\n0 1 1\n1 0 200\n", r"line 3, .* 200, which is above one: a rate.*CTMC"),

@@ -132,8 +132,8 @@ def format_of(path: Pathlike, format: str | None = None) -> Format:
             f"{hint or 'Name one of these.'}"
         )
     raise InvalidArgument(
-        f"export: {shown(path)} ends in none of .{', .'.join(list(_ENDINGS)[:-1])}, and its ending says "
-        f"what to write. {hint or 'Use one of these endings, or name the format.'}"
+        f"export: {shown(path)} ends in none of .{', .'.join(list(_ENDINGS)[:-1])}, and its "
+        f"ending says what to write. {hint or 'Use one of these endings, or name the format.'}"
     )
 
 

@@ -206,7 +206,7 @@ def _transition_rewards(
 def _written(value: Any) -> str:
     """A number: a rational whole, a float with all its digits."""
     if not isinstance(value, Fraction):
-        return repr(value)
+        return repr(float(value))
     if max(value.numerator.bit_length(), value.denominator.bit_length()) > _LONGEST_BITS:
         raise InvalidChain(
             f"export: a number has a numerator or denominator of more than {LONGEST_NUMBER:,} "

@@ -8,16 +8,16 @@ from fsm_gpt.io.prism_lines import IDENTIFIER, Line, Lines
 
 __all__ = ["labels_of", "names_of"]
 
-_LABEL = re.compile(r'([0-9]{1,9})="([^"]*)"')
+_LABEL = re.compile(r'([0-9]{1,9})="([^"]*)"(?:\s+|$)')
 _VALUE = re.compile(r"-?[0-9]{1,18}|true|false")
 
 
 def labels_of(said: Lines, N: int) -> dict[str, tuple[int, ...]]:
     """The states of each label."""
-    names: list[str] = []
-    rest = said.head.text
-    while rest:
-        found = _LABEL.match(rest)
+    names: dict[str, int] = {}
+    text, at = said.head.text, 0
+    while at < len(text):
+        found = _LABEL.match(text, at)
         if found is None or int(found[1]) != len(names) or not IDENTIFIER.fullmatch(found[2]):
             raise said.head.problem(
                 'is not the first line of a file of labels, such as 0="init" 1="deadlock" '
@@ -26,8 +26,8 @@ def labels_of(said: Lines, N: int) -> dict[str, tuple[int, ...]]:
             )
         if found[2] in names:
             raise said.head.problem(f"has the label {found[2]!r} twice. Rename one of them.")
-        names.append(found[2])
-        rest = rest[found.end() :].lstrip()
+        names[found[2]] = len(names)
+        at = found.end()
     states: list[list[int]] = [[] for _ in names]
     seen: dict[int, int] = {}
     for line in said:

@@ -51,7 +51,7 @@ class PrismModel(Result):
             ("transitions", self.transition_rewards),
         ):
             if values is not None and len(paid := values[values != 0]):
-                least, most = format_number(min(paid)), format_number(max(paid))
+                least, most = format_number(float(min(paid))), format_number(float(max(paid)))
                 lines.append(
                     f"  reward {self.reward or 'without a name'}: {len(paid):,} {what} pay "
                     f"{least} to {most}"

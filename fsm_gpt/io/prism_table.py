@@ -23,7 +23,7 @@ Ids = npt.NDArray[np.int64]
 _KIND = re.compile(r"# Transitions \((\w+)\)")
 
 #: How other models show, and what they are.
-_OTHER_HEADS = {3: "a Markov decision process (MDP)", 4: "a partially observable one (POMDP)"}
+_OTHER_HEADS = {3: "a decision process (MDP)", 4: "a partially observed process (POMDP)"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,8 +147,8 @@ def entries(said: Lines, N: int, *, exact: bool, kind: str) -> Table:
 def _check_probability(line: Line, text: str, value: Fraction | float) -> None:
     if value > 1:
         raise line.problem(
-            f"has {text}, which is above one: a rate, and no probability. Chains in continuous "
-            f"time (CTMC) are not read here; read their embedded chain."
+            f"has {text[:40]}, which is above one: a rate, and no probability. Chains in "
+            f"continuous time (CTMC) are not read here; read their embedded chain."
         )
     if value <= 0:
         below = "below zero" if value < 0 or text.startswith("-") else "zero"
@@ -171,10 +171,11 @@ def _check_sums(said: Lines, table: Table) -> None:
         state = int(bad[0])
         place = int(np.searchsorted(table.source, state))
         exact = values.dtype == object
-        shown = f"{float(sums[state]):.17g}"
+        total = float(sums[state])
+        shown = f"{total:.17g}" if total != 1 else f"1 {float(sums[state] - 1):+.1e}"
         advice = (
             "If its numbers are rounded, read them as floats with exact=False"
-            if exact and abs(float(sums[state]) - 1) < 1e-12
+            if exact and abs(total - 1) < 1e-12
             else "Check that it is no chain in continuous time, whose numbers are rates"
         )
         raise table.lines[int(table.line[place])].problem(
