@@ -121,7 +121,9 @@ def format_of(path: Pathlike, format: str | None = None) -> Format:
     """
     ending = PurePath(fspath(path)).suffix.lower().removeprefix(".")
     asked = ending if format is None else format
-    known = _ENDINGS if format is None else {name: name for name in FORMATS}
+    known: dict[str, Format] = _ENDINGS
+    if format is not None:
+        known = {name: name for name in FORMATS}
     if asked in known:
         return known[asked]
     near = difflib.get_close_matches(asked, known, n=1, cutoff=0.5)

