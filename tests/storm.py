@@ -21,7 +21,7 @@ import pytest
 
 from fsm_gpt.chain import Chain
 
-__all__ = ["as_rational", "ask", "storm_model", "storm_of", "without_tokens"]
+__all__ = ["as_rational", "ask", "storm", "storm_model", "storm_of"]
 
 ABSENT = "Storm's Python package, stormpy, is not installed: its answers are not compared"
 

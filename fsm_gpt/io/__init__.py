@@ -24,8 +24,8 @@ of PRISM (:func:`fsm_gpt.io.prism_read.read_prism`).
 """
 
 from fsm_gpt.io.export import export as export
-from fsm_gpt.io.prism_read import read_prism as read_prism
+from fsm_gpt.io.prism_read import PrismModel as PrismModel, read_prism as read_prism
 from fsm_gpt.io.read import load as load
 from fsm_gpt.io.write import save as save
 
-__all__ = ["export", "load", "read_prism", "save"]
+__all__ = ["PrismModel", "export", "load", "read_prism", "save"]

@@ -105,7 +105,7 @@ def read_prism(
     ...     fg.export(walk, f"{folder}/walk.tra", labels={"home": 0}, start=1)
     ...     model = read_prism(f"{folder}/walk.tra", f"{folder}/walk.lab")
     >>> print(model)
-    Chain: 3 states, 4 transitions, rational, from PRISM's files
+    Chain: 3 states over 2 tokens, 4 transitions, rational, from PRISM's files
       init: 1
       deadlock: no state
       home: 0
