@@ -491,6 +491,40 @@ def test_hostile_files(tmp_path: Path, case: str, exact: bool) -> None:
     assert len(said) < 500 + len(str(paths[ending]))
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("0.5", Fraction(1, 2)),  # the four of the manual
+        (".5", Fraction(1, 2)),
+        ("5.6e-6", Fraction(56, 10**7)),
+        ("1", Fraction(1)),
+        ("1/3", Fraction(1, 3)),
+        ("5.", Fraction(5)),
+        ("1E+2", Fraction(100)),
+        ("-1/3", Fraction(-1, 3)),
+        ("-.25", Fraction(-1, 4)),
+    ],
+)
+def test_numbers(tmp_path: Path, text: str, number: Fraction) -> None:
+    """Of rewards, which may have any size and sign."""
+    paths = put(tmp_path, tra="1 1\n0 0 1\n", srew=f"1 1\n0 {text}\n")
+    exact = read_prism(**paths).state_rewards
+    floats = read_prism(**paths, exact=False).state_rewards
+    assert exact is not None
+    assert floats is not None
+    assert (exact.tolist(), floats.tolist()) == ([number], [float(number)])
+
+
+@pytest.mark.parametrize("text", ["1e999", "9" * 999 + "/1"])
+def test_a_number_beyond_the_floats(tmp_path: Path, text: str) -> None:
+    paths = put(tmp_path, tra="1 1\n0 0 1\n", srew=f"1 1\n0 {text}\n")
+    assert read_prism(**paths).state_rewards is not None
+    with pytest.raises(
+        FileProblem, match=r"line 2, .* beyond the floats\. Read it with exact=True"
+    ):
+        read_prism(**paths, exact=False)
+
+
 def test_files_that_are_not_there_or_too_large(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ a few times the file: what a line says is checked before anything is made for it
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -78,21 +79,25 @@ class Line:
                 f"has the number {_short(text)}, whose exponent is beyond {LARGEST_EXPONENT:,}. "
                 f"Such numbers are not read here."
             )
+        number: Fraction | float
         if numerator and divisor:
             if int(divisor) == 0:
                 raise self.problem(f"has {_short(text)}, a division by zero. Mend the number.")
-            number = Fraction(int(numerator), int(divisor))
+            ratio = Fraction(int(numerator), int(divisor))
+            number = -ratio if sign == "-" else ratio
         else:
-            number = int(digits) * Fraction(10) ** (int(power or 0) - len(after or ""))
-        number = -number if sign == "-" else number
+            number = Fraction(text) if exact else float(text)
         if exact:
             return number
         try:
-            return float(number)  # the nearest one
+            nearest = float(number)
         except OverflowError:
+            nearest = math.inf
+        if math.isinf(nearest):
             raise self.problem(
                 f"has {_short(text)}, which is beyond the floats. Read it with exact=True."
-            ) from None
+            )
+        return nearest
 
 
 def _short(text: str) -> str:
