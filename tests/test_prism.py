@@ -281,9 +281,11 @@ def test_benchmark_chains_in_floats(name: str) -> None:
     expected = BENCHMARKS[name]
     paths = REFERENCE / f"{name}.tra", REFERENCE / f"{name}.lab"
     model = read_prism(*paths, exact=False)
-    found = fg.hitting(model.chain, list(model.labels["target"])).probabilities[0]
-    assert abs(found - Fraction(expected["exact"])) <= 1e-12
-    assert found == pytest.approx(float(Fraction(expected["exact"])), rel=1e-12)
+    answer = fg.hitting(model.chain, list(model.labels["target"]))
+    found, exact = answer.probabilities[0], Fraction(expected["exact"])
+    assert abs(Fraction(found) - exact) <= 1e-12 * exact
+    assert answer.certified
+    assert abs(Fraction(found) - exact) <= answer.error_bound
     assert found == pytest.approx(expected["published"], rel=1e-8)  # PRISM's own, from iteration
 
 

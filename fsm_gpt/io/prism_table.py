@@ -177,7 +177,7 @@ def _check_sums(said: Lines, table: Table) -> None:
         advice = (
             "If its numbers are rounded, read them as floats with exact=False"
             if exact and abs(total - 1) < 1e-12
-            else "Check that it is no chain in continuous time, whose numbers are rates"
+            else "In continuous time there would be rates, which are not read here. Mend the row"
         )
         raise table.lines[int(table.line[place])].problem(
             f"begins the row of state {state:,}, which sums to {shown}, where "
