@@ -58,14 +58,13 @@ def test_storm_reads_the_files_itself(tmp_path: Path) -> None:
         marks = [f"{state} {' '.join(of_state[state])}" for state in sorted(of_state)]
         said = ["#DECLARATION", " ".join(labels), "#END", *marks, ""]
         (tmp_path / "storm.lab").write_text("\n".join(said))
+        # Where all is certain nothing is paid, and Storm opens no empty file.
         rewards = (tmp_path / "x.trew").read_text().splitlines()[3:]
         (tmp_path / "storm.trew").write_text("\n".join([*rewards, ""]))
         read = stormpy.build_model_from_explicit(
             tmp_path / "storm.tra",
             tmp_path / "storm.lab",
-            transition_rewards=tmp_path / "storm.trew"
-            if rewards
-            else None,  # it maps no empty file
+            transition_rewards=(tmp_path / "storm.trew") if rewards else None,
         )
         assert (read.nr_states, read.nr_transitions) == (machine.chain.n_states, len(entries))
         found = fg.hitting(machine.floats, np.flatnonzero(machine.a)).probabilities
