@@ -40,7 +40,7 @@ _PUBLIC = {
     ],
     "fsm_gpt.extract": ["extract"],
     "fsm_gpt.gpt": ["GPT", "GPTConfig", "TrainingRun", "load_model", "save_model", "train"],
-    "fsm_gpt.io": ["export", "load", "save"],
+    "fsm_gpt.io": ["export", "load", "read_prism", "save"],
     "fsm_gpt.markov": [
         "absorption",
         "bounds_after",
@@ -105,7 +105,12 @@ if TYPE_CHECKING:
         save_model as save_model,
         train as train,
     )
-    from fsm_gpt.io import export as export, load as load, save as save
+    from fsm_gpt.io import (
+        export as export,
+        load as load,
+        read_prism as read_prism,
+        save as save,
+    )
     from fsm_gpt.markov import (
         absorption as absorption,
         bounds_after as bounds_after,

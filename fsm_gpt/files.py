@@ -22,7 +22,9 @@ __all__ = [
     "Pathlike",
     "atomic_write",
     "check_writable",
+    "destination",
     "file_problem",
+    "part_beside",
     "read_limited",
     "read_stream",
     "shown",
@@ -140,14 +142,14 @@ def atomic_write(path: Pathlike) -> Iterator[BinaryIO]:
     (['x'], b'0110')
     """
     try:
-        target, mode = _target(path)
+        target, mode = destination(path)
         if mode is not None and not stat.S_ISREG(mode):
             buffer = io.BytesIO()
             yield buffer
             with open(target, "wb") as device:
                 device.write(buffer.getbuffer())
             return
-        part, file = _part_beside(target)
+        part, file = part_beside(target)
         try:
             with file:
                 yield file
@@ -181,9 +183,9 @@ def check_writable(path: Pathlike) -> None:
     exist. Make the folder first, or name another.
     """
     try:
-        target, mode = _target(path)
+        target, mode = destination(path)
         if mode is None or stat.S_ISREG(mode):
-            part, file = _part_beside(target)
+            part, file = part_beside(target)
             file.close()
             part.unlink()
     except OSError as error:
@@ -192,7 +194,7 @@ def check_writable(path: Pathlike) -> None:
         raise file_problem(path, error, "write") from None
 
 
-def _target(path: Pathlike) -> tuple[Path, int | None]:
+def destination(path: Pathlike) -> tuple[Path, int | None]:
     """Where a path leads, and the mode of what is there."""
     if os.fspath(path).endswith((os.sep, "/")):
         raise IsADirectoryError(errno.EISDIR, "it is a folder")
@@ -210,7 +212,7 @@ def _target(path: Pathlike) -> tuple[Path, int | None]:
     return target, mode
 
 
-def _part_beside(target: Path) -> tuple[Path, BinaryIO]:
+def part_beside(target: Path) -> tuple[Path, BinaryIO]:
     """A new file in the same folder, under a name of its own."""
     part = target.with_name(f".{target.name[:60]}.{secrets.token_hex(4)}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

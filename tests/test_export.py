@@ -269,12 +269,35 @@ def check_dot(chain: Chain) -> None:
     assert found == rows_of(chain)
 
 
+# ---- PRISM's transitions; the files beside them are in test_prism.py ----
+
+
+def check_prism(chain: Chain) -> None:
+    """As the manual has it: "n m", then "i j x", sources ascending, each pair once."""
+    head, *lines = written(chain, "prism").getvalue().decode("ascii").split("\n")
+    assert lines.pop() == ""
+    assert head == f"{chain.n_states} {len(lines)}"
+    expected: dict[tuple[int, int], Any] = {}
+    for source, _, target, p, exact in rows_of(chain):
+        expected[source, target] = expected.get((source, target), 0) + (
+            Fraction(exact) if exact else p
+        )
+    found = {}
+    for line in lines:
+        source, target, p = line.split(" ")
+        found[int(source), int(target)] = Fraction(p) if "/" in p or "." not in p else float(p)
+    assert len(found) == len(lines)
+    assert list(found) == sorted(found)
+    assert found == pytest.approx(expected, rel=0 if chain.kind == "rational" else 1e-15)
+
+
 CHECKS = {
     "dot": check_dot,
     "graphml": check_graphml,
     "json": check_json,
     "npz": check_npz,
     "csv": check_csv,
+    "prism": check_prism,
 }
 
 
@@ -350,6 +373,7 @@ def test_the_reader_of_dot_reads_what_graphviz_documents() -> None:
         ("a.b/x.GraphML", None, "graphml"),
         ("x.npz", "csv", "csv"),
         ("x", "json", "json"),
+        ("x.TRA", None, "prism"),
     ],
 )
 def test_the_ending_or_the_option_decides(path: str, form: str | None, meant: str) -> None:
@@ -359,11 +383,12 @@ def test_the_ending_or_the_option_decides(path: str, form: str | None, meant: st
 @pytest.mark.parametrize(
     ("path", "form", "words"),
     [
-        ("x", None, "x ends in none of .dot, .graphml, .json, .npz, .csv"),
+        ("x", None, "x ends in none of .dot, .graphml, .json, .npz, .csv, .tra,"),
         ("x.pdf", None, "name the format"),
+        ("x.prism", None, "x.prism ends in none of"),
         ("x.graphm", None, "Did you mean graphml?"),
         ("x.dot", "dto", "Did you mean dot?"),
-        ("x.dot", "pdf", "there is no format 'pdf' among dot, graphml, json, npz, csv"),
+        ("x.dot", "pdf", "there is no format 'pdf' among dot, graphml, json, npz, csv, prism"),
         ("x\n.pdf", None, r"'x\\n.pdf' ends"),
     ],
 )
@@ -385,7 +410,7 @@ def test_a_failure_leaves_the_old_file_as_it_was(tmp_path: Path, form: Any) -> N
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [form for form in FORMATS if form != "prism"])
 def test_a_transition_is_not_lost_by_underflow(tmp_path: Path, form: Any) -> None:
     tiny = Fraction(1, 10**400)
     with pytest.raises(InvalidChain, match="underflow"):

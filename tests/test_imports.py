@@ -21,6 +21,7 @@ PACKAGE = Path(fg.__file__).parent
 
 #: The parts of a room that is spread over several files.
 SAME_ROOM = {
+    "file_sets": "files",
     "storage": "chain",
     "build": "chain",
     "counts": "chain",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMATS", "export"]
 
 #: As fsm_gpt.io.export has them, which would take its time to be imported; a test compares.
-FORMATS = ("dot", "graphml", "json", "npz", "csv")
+FORMATS = ("dot", "graphml", "json", "npz", "csv", "prism")
 
 
 @click.command(
@@ -28,37 +28,71 @@ FORMATS = ("dot", "graphml", "json", "npz", "csv")
 )
 @click.argument("chain_or_checkpoint", type=FILE)
 @click.option(
-    "--format", "form", type=Choice(FORMATS), help="In place of what the ending of the file says."
+    "--format",
+    "--to",
+    "form",
+    type=Choice(FORMATS),
+    help="In place of what the ending of the file says.",
+)
+@click.option(
+    "--label",
+    "labels",
+    nargs=2,
+    multiple=True,
+    metavar="NAME STATE",
+    help="A label for the model checkers and a state that has it; may be repeated.",
+)
+@click.option(
+    "--start", metavar="STATE", help="The state in which the model checkers begin; 0 without it."
 )
 @chain_options
 @decoding_options
-@output_option(None, "the chain: .dot, .graphml, .json, .npz or .csv")
+@output_option(None, "the chain: .dot, .graphml, .json, .npz, .csv or .tra")
 @json_option
 def export(
     chain_or_checkpoint: str,
     form: str | None,
+    labels: tuple[tuple[str, str], ...],
+    start: str | None,
     how: Reading,
     decoding: tuple[Rule, ...],
     output: str,
     as_json: bool,
 ) -> None:
-    """Write a chain as DOT, GraphML, node-link JSON, scipy's .npz or CSV.
+    """Write a chain as DOT, GraphML, node-link JSON, scipy's .npz, CSV or for model checkers.
 
     CHAIN_OR_CHECKPOINT is a file of fsm-gpt extract or train, or nanoGPT's ckpt.pt. DOT is
     for graphviz, GraphML for yEd, Gephi and Cytoscape; .npz has the transition matrix alone.
+    For the model checkers PRISM and Storm, .tra has the transitions, and variables, labels and
+    rewards are written beside it, into .sta, .lab, .srew and .trew.
     Decoding options apply in the order in which they are typed.
     """
     from fsm_gpt.io.export import export as write, format_of
+    from fsm_gpt.io.prism import companions
 
     try:
         chosen = format_of(output, form)
+        files = companions(output) if chosen == "prism" else [output]
     except InvalidArgument as error:
         said = str(error).removeprefix("export: ").replace("name the format", "give --format")
         raise click.UsageError(said, click.get_current_context()) from None
-    ready_to_write(output, chain_or_checkpoint, how.vocabulary)
+    if chosen != "prism" and (labels or start is not None):
+        raise click.UsageError(
+            f"--label and --start are for the files of PRISM, and {chosen} has no place for them. "
+            f"Give --to prism, or leave them out.",
+            click.get_current_context(),
+        )
+    for file in files:
+        ready_to_write(str(file), chain_or_checkpoint, how.vocabulary)
     chain = read_chain(chain_or_checkpoint, how, decoding=decoding)
+    named: dict[str, list[str]] = {}
+    for name, state in labels:
+        named.setdefault(name, []).append(state)
     with working("writing"):
-        write(chain, output, format=chosen)
+        if chosen == "prism":
+            write(chain, output, format=chosen, labels=named, start=start)
+        else:
+            write(chain, output, format=chosen)
     if as_json:
         about = {"n_states": chain.n_states, "n_transitions": chain.n_edges}
         show_json({"chain": about, "format": chosen, "file": output})

@@ -19,11 +19,13 @@ tied          (n,)                  states where a decoding rule chose between e
 ============  ====================  =====================================================
 
 The format: https://huggingface.co/docs/safetensors. Other programs read what
-:func:`fsm_gpt.io.export.export` writes, which this package does not read back.
+:func:`fsm_gpt.io.export.export` writes, which this package does not read back, but for the files
+of PRISM (:func:`fsm_gpt.io.prism_read.read_prism`).
 """
 
 from fsm_gpt.io.export import export as export
+from fsm_gpt.io.prism_read import PrismModel as PrismModel, read_prism as read_prism
 from fsm_gpt.io.read import load as load
 from fsm_gpt.io.write import save as save
 
-__all__ = ["export", "load", "save"]
+__all__ = ["PrismModel", "export", "load", "read_prism", "save"]

@@ -11,7 +11,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import in_words
 from fsm_gpt.errors import InvalidChain
 
-__all__ = ["Transitions", "about", "transitions"]
+__all__ = ["Transitions", "about", "require_numbers", "transitions"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +45,7 @@ def transitions(chain: Chain) -> Transitions:
     >>> some.labels, some.contexts, some.source, some.probability
     (['a', 'b'], [[0], [1]], [0, 0, 1], [0.5, 0.5, 1.0])
     """
-    if chain.kind == "symbolic":
-        raise InvalidChain(
-            "export: the rows hold symbols, and these formats hold numbers. Put numbers in for "
-            "the symbols first, for instance with row.subs({a: 0.3}) in each row."
-        )
+    require_numbers(chain)
     edges = chain.edges()
     floats = edges.probability.astype(np.float64)
     if (floats == 0).any():
@@ -69,6 +65,21 @@ def transitions(chain: Chain) -> Transitions:
         probability=floats.tolist(),
         exact=[str(p) for p in edges.probability] if chain.kind == "rational" else None,
     )
+
+
+def require_numbers(chain: Chain) -> None:
+    """Refuse a chain of symbols.
+
+    Raises
+    ------
+    InvalidChain
+        The rows hold symbols.
+    """
+    if chain.kind == "symbolic":
+        raise InvalidChain(
+            "export: the rows hold symbols, and these formats hold numbers. Put numbers in for "
+            "the symbols first, for instance with row.subs({a: 0.3}) in each row."
+        )
 
 
 def about(chain: Chain) -> dict[str, str]:

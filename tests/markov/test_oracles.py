@@ -11,9 +11,6 @@ Sargent & Stachurski, QuantEcon.py, quantecon.org. Hensel, Junges, Katoen, Quatm
 (2022), The probabilistic model checker Storm, STTT 24, 589-610.
 """
 
-import math
-from fractions import Fraction
-
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -26,6 +23,7 @@ from fsm_gpt.markov import (
     stationary_distribution,
 )
 from tests.families import HARD, ZEROS, hard_chain
+from tests.storm import as_rational, ask, storm_model
 from tests.strategies import chains
 
 # ---- QuantEcon ----
@@ -94,53 +92,9 @@ def test_quantecon_agrees_at_2000_states():
 # ---- Storm ----
 
 
-def storm_model(chain, goal):
-    """A DTMC for Storm, with label "goal"; of rationals where the chain holds rationals."""
-    stormpy = pytest.importorskip("stormpy", reason="Storm's Python package is not installed")
-    exact = chain.dtype == object
-    number = stormpy.Rational if exact else float
-    entries = {}
-    for i, j, p in zip(
-        *(np.array(column).tolist() for column in without_tokens(chain)), strict=True
-    ):
-        entries[i, j] = entries.get((i, j), 0) + p
-    matrix = stormpy.datastructures.SparseMatrixBuilder[number](
-        rows=chain.n_states, columns=chain.n_states, entries=len(entries)
-    )
-    for (i, j), p in sorted(entries.items()):
-        value = number(f"{p.numerator}/{p.denominator}") if exact else p
-        matrix.add_next_value(i, j, value)
-    labels = stormpy.models.StateLabeling(chain.n_states)
-    for label, state in (("init", 0), ("goal", goal)):
-        labels.add_label(label)
-        labels.add_label_to_state(label, state)
-    components = stormpy.models.SparseModelComponents[number](
-        transition_matrix=matrix.build(), state_labeling=labels
-    )
-    return stormpy.models.SparseDtmc[number](components)
-
-
-def without_tokens(chain):
-    source, _, target, probability = chain.edges()
-    return source, target, probability
-
-
-def ask(model, question):
-    """Storm's answer for every state."""
-    import stormpy
-
-    found = stormpy.model_checking(model, stormpy.parse_property(question))
-    return [found.get_value(state) for state in range(model.nr_states)]
-
-
-def as_rational(value):
-    """One of Storm's rationals, which has infinities."""
-    return math.inf if "inf" in str(value) else Fraction(str(value))
-
-
 def storm_gives_the_same_rationals(chain, goal):
     exact = chain.exact()
-    model = storm_model(exact, goal)
+    model = storm_model(exact, {"goal": [goal]})
     found = hitting(exact, goal)
     assert list(map(as_rational, ask(model, 'P=? [F "goal"]'))) == found.probabilities.tolist()
     assert list(map(as_rational, ask(model, 'T=? [F "goal"]'))) == found.mean_steps.tolist()
@@ -174,7 +128,7 @@ def test_times_lie_within_storms_sound_bounds(name):
     On the sticky family Storm's iteration takes over ten minutes for as many states.
     """
     chain = hard_chain(name, 2, 9)
-    model = storm_model(chain, 5)
+    model = storm_model(chain, {"goal": [5]})
     import stormpy
 
     theirs = stormpy.model_checking(model, stormpy.parse_property('T=? [F "goal"]'))
