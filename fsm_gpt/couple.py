@@ -1,0 +1,307 @@
+"""A model and its environment as one finite chain.
+
+A state of the product is a pair, the model's state and the environment's
+(:class:`fsm_gpt.compound.Pairs`); its tokens are what enters the text, whoever wrote it. Where the
+environment listens, the model draws v with its own probability and w enters the text with that of
+the environment's move; where it speaks, w comes from its move alone. Either way the model's state
+goes on with w, which is all that it sees.
+
+In a chain a state and a token decide the next state. Here the token decides the model's next
+state, and the environment's too in every common case: noise, tools that answer, another chain. An
+environment that also makes random moves which leave no trace in the text gets tokens that tell
+them, "w/e" for the token w after which the environment is in state e; without them the product
+would be a hidden Markov model, and its texts no chain's.
+
+An environment of one state leaves the model's states as they are: with noise alone, a chain over
+windows stays one.
+
+References
+----------
+Cover & Thomas (2006), Elements of Information Theory, chapter 7 (channels). Baier & Katoen (2008),
+Principles of Model Checking, section 10.3 (products of a chain and an automaton).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from fsm_gpt.build import edge_list, window_rows
+from fsm_gpt.chain import Chain
+from fsm_gpt.compound import Pairs
+from fsm_gpt.environment import Environment
+from fsm_gpt.errors import InvalidArgument, StateSpaceTooLarge
+from fsm_gpt.following import Follower
+from fsm_gpt.result import read_only
+from fsm_gpt.rows import Numbers, to_rationals
+from fsm_gpt.space import ContextSpace, Vocabulary
+from fsm_gpt.storage import Edges
+
+__all__ = ["couple"]
+
+Ids = npt.NDArray[np.int64]
+
+#: What a move of a pair takes at the height, before moves with one token are added up.
+BYTES_A_MOVE = 160
+
+
+class _Product(NamedTuple):
+    """Moves of pairs: where from, what enters the text, where to, how likely."""
+
+    state: Ids
+    beside: Ids
+    token: Ids
+    next_state: Ids
+    next_beside: Ids
+    probability: Numbers
+
+
+def couple(
+    chain: Chain, environment: Environment, *, start: Any = None, max_memory_gib: float = 8.0
+) -> Chain:
+    """The chain of a model together with what answers it, or changes its tokens.
+
+    Parameters
+    ----------
+    environment
+        What hears the model's tokens and writes its own: see :class:`Environment`.
+    start
+        The model's states to begin in, one or a list of them, each by id, label or a tuple of token
+        ids; all where none is named. The environment begins in its first state. The product has
+        the pairs that these lead to.
+    max_memory_gib
+        Refuse a product that takes more while it is made.
+
+    Raises
+    ------
+    InvalidArgument
+        The environment is not finite (a function, say), has other tokens, or the chain has an END
+        or a part that is not explored.
+    StateOutOfRange
+        The environment writes a token after which an explored chain has no state.
+    StateSpaceTooLarge
+        The product takes too much memory.
+
+    References
+    ----------
+    Baier & Katoen (2008), Principles of Model Checking, section 10.3.
+
+    Examples
+    --------
+    A model that says a for ever, and one token in ten replaced by a random one:
+
+    >>> stuck = Chain([[1.0, 0.0], [1.0, 0.0]], vocabulary="ab")
+    >>> print(couple(stuck, Environment.noise("ab", 0.1)).listing())
+    input [a] ---> [0.950, 0.050]
+    input [b] ---> [0.950, 0.050]
+
+    A tool that answers each b with another one:
+
+    >>> chain = Chain([["1/2", "1/2"], [1, 0]], vocabulary="ab")
+    >>> print(couple(chain, Environment.replies("ab", {"b": "b"}), start="a").listing())
+    input [a | listens] ---> [1/2, 1/2]
+    input [b | listens] ---> [1, 0]
+    input [b | b ...] ---> [0, 1]
+    """
+    _fits(chain, environment)
+    chain, environment = _alike(chain, environment)
+    begin = _begin(chain, start)
+    if len(environment.names) == 1 and not environment.speaking.any() and chain.is_window:
+        return _noisy_windows(chain, environment)
+    moves = _explored(chain, environment, begin, max_memory_gib * 2**30)
+    return _as_chain(chain, environment, moves)
+
+
+def _fits(chain: Chain, environment: Environment) -> None:
+    """Refuse what makes no finite chain with this one."""
+    if not isinstance(environment, Environment):
+        what = "a function" if callable(environment) else f"a {type(environment).__name__}"
+        hint = " A chain speaks as Environment.partner(chain)." * isinstance(environment, Chain)
+        raise InvalidArgument(
+            f"couple: the environment is {what}, which has no list of states. What answers by a "
+            f"rule of its own may remember everything it has heard; then its states, and those of "
+            f"the product, are not finite, and no question about a chain has a meaning. Write its "
+            f"states and moves down with Environment.of_moves().{hint}"
+        )
+    ours, theirs = chain.vocabulary.tokens, environment.vocabulary.tokens
+    if ours != theirs:
+        raise InvalidArgument(
+            f"couple: the chain has the tokens {' '.join(chain.vocabulary.shown[:12])}, and the "
+            f"environment {' '.join(environment.vocabulary.shown[:12])}. Both have to read and "
+            f"write the same ones, in the same order."
+        )
+    if chain.end is not None:
+        raise InvalidArgument(
+            "couple: the chain has an END, after which it hears nothing. Couple it first, and call "
+            "with_stop() on what comes of it."
+        )
+    if chain.unexplored is not None:
+        raise InvalidArgument(
+            "couple: the chain is a part of a larger one, and what the environment writes may lead "
+            "to contexts that were not explored. Explore on until nothing is left, or take a "
+            "chain over all windows (truncate_to)."
+        )
+
+
+def _alike(chain: Chain, environment: Environment) -> tuple[Chain, Environment]:
+    """Both in one kind of numbers: exact if both are, or where there are symbols."""
+    p = environment.probability
+    exact = p.dtype == object or bool(((p == 0) | (p == 1)).all())  # no float is rounded there
+    if chain.dtype == object and (exact or chain.kind == "symbolic"):
+        return chain, _with(environment, to_rationals(p))
+    return chain.floats(), _with(environment, p.astype(np.float64))
+
+
+def _with(environment: Environment, probability: Numbers) -> Environment:
+    e = environment
+    return Environment(e.vocabulary, e.names, e.state, e.heard, e.written, e.after, probability)
+
+
+def _begin(chain: Chain, start: Any) -> Ids:
+    if start is None:
+        return np.arange(chain.n_states, dtype=np.int64)
+    several = isinstance(start, (list, np.ndarray))
+    return np.unique([chain.state(one) for one in (start if several else [start])])
+
+
+def _noisy_windows(chain: Chain, environment: Environment) -> Chain:
+    """The rows of a chain over windows behind a channel."""
+    space, V = chain.states, chain.n_tokens
+    assert isinstance(space, ContextSpace)
+    matrix = np.zeros((V, V), dtype=environment.probability.dtype)
+    matrix[environment.heard, environment.written] = environment.probability
+    return chain._with(
+        storage=window_rows(chain.next_token @ matrix, space, normalize=False),
+        notes=(*chain.notes, f"coupled with {environment!r}"),
+        tied=read_only([], np.int64),
+    )
+
+
+def _explored(
+    chain: Chain, environment: Environment, begin: Ids, most_bytes: float
+) -> _Product:
+    """Every move of every pair that the start leads to, layer by layer."""
+    E = len(environment.names)
+    edges = chain.edges()
+    first = np.searchsorted(edges.source, np.arange(chain.n_states + 1))
+    follow = Follower(chain)
+    layer = begin * E  # the environment's first state
+    known = layer
+    layers: list[_Product] = []
+    count = 0
+    while len(layer):
+        found = _moves_of(chain, environment, edges, first, layer, count, most_bytes)
+        state, beside, written, after, p = found
+        next_state = follow(state, written)
+        layers.append(_Product(state, beside, written, next_state, after, p))
+        count += len(state)
+        reached = np.unique(next_state * E + after)
+        layer = np.setdiff1d(reached, known, assume_unique=True)
+        known = np.union1d(known, layer)
+    return _Product(*(np.concatenate(column) for column in zip(*layers, strict=True)))
+
+
+def _moves_of(
+    chain: Chain,
+    environment: Environment,
+    edges: Edges,
+    first: Ids,
+    pairs: Ids,
+    so_far: int,
+    most_bytes: float,
+) -> tuple[Ids, Ids, Ids, Ids, Numbers]:
+    """The moves of some pairs: state, environment's state, written, its next state, probability."""
+    E, V = len(environment.names), chain.n_tokens
+    state, beside = np.divmod(pairs, E)
+    speaks = environment.speaking[beside]
+    # What is heard: each of the model's tokens, or nothing.
+    listening = np.flatnonzero(~speaks)
+    which, edge = _joined(first, state[listening])
+    place = np.concatenate([listening[which], np.flatnonzero(speaks)])
+    silent = np.full(int(speaks.sum()), -1)
+    heard = np.concatenate([edges.token[edge], silent])
+    drawn = np.concatenate([edges.probability[edge], np.ones(len(silent), dtype=chain.dtype)])
+    keys = environment.key(beside[place], heard)
+    starts = np.searchsorted(
+        environment.key(environment.state, environment.heard), np.arange(E * (V + 1) + 1)
+    )
+    need = (so_far + int((starts[keys + 1] - starts[keys]).sum())) * BYTES_A_MOVE
+    if need > most_bytes:
+        raise StateSpaceTooLarge(
+            f"couple: {chain.n_states:,} states and an environment of {E:,} make a product of which "
+            f"{len(pairs):,} pairs and more were reached, and which takes {need / 2**30:,.2f} GiB "
+            f"or more, above the limit of {most_bytes / 2**30:g} GiB. Give a start, a shorter "
+            f"context or an environment of fewer states, or raise max_memory_gib."
+        )
+    again, move = _joined(starts, keys)
+    place = place[again]
+    return (
+        state[place],
+        beside[place],
+        environment.written[move],
+        environment.after[move],
+        drawn[again] * environment.probability[move],
+    )
+
+
+def _joined(start: Ids, groups: Ids) -> tuple[Ids, Ids]:
+    """For each group all its members, ``start[g]`` to ``start[g + 1]``, and which group it was.
+
+    >>> _joined(np.array([0, 2, 3]), np.array([1, 0]))
+    (array([0, 1, 1]), array([2, 0, 1]))
+    """
+    counts = start[groups + 1] - start[groups]
+    which = np.repeat(np.arange(len(groups)), counts)
+    ends = np.cumsum(counts)
+    return which, np.arange(int(ends[-1]) if len(ends) else 0) + (
+        start[groups] - ends + counts
+    )[which]
+
+
+def _as_chain(chain: Chain, environment: Environment, moves: _Product) -> Chain:
+    """Moves with one token added up, and pairs numbered."""
+    E = len(environment.names)
+    code = moves.state * E + moves.beside
+    pairs = np.unique(code)
+    source = np.searchsorted(pairs, code)
+    target = np.searchsorted(pairs, moves.next_state * E + moves.next_beside)
+    vocabulary, token = chain.vocabulary, moves.token
+    if not environment.tells:
+        vocabulary, token = _telling(chain, environment, moves)
+    order = np.lexsort((token, source))
+    source, token, target = source[order], token[order], target[order]
+    new = np.append(True, (source[1:] != source[:-1]) | (token[1:] != token[:-1]))
+    at = np.flatnonzero(new)
+    probability = np.add.reduceat(moves.probability[order], at)
+    first, second = np.divmod(pairs, E)
+    states = chain.states if _same(chain, environment, pairs) else Pairs(
+        chain.states, environment.names, first, second
+    )  # fmt: skip
+    storage = edge_list(
+        Edges(source[at], token[at], target[at], probability), states, vocabulary, normalize=False
+    )
+    return chain._with(
+        storage=storage,
+        states=states,
+        vocabulary=vocabulary,
+        tied=read_only(np.flatnonzero(np.isin(first, chain.tied)), np.int64),
+        notes=(*chain.notes, f"coupled with {environment!r}"),
+    )
+
+
+def _same(chain: Chain, environment: Environment, pairs: Ids) -> bool:
+    """Whether the states are those of the model, all of them."""
+    return len(environment.names) == 1 and len(pairs) == chain.n_states
+
+
+def _telling(
+    chain: Chain, environment: Environment, moves: _Product
+) -> tuple[Vocabulary, Ids]:
+    """Tokens that tell the environment's next state too."""
+    E = len(environment.names)
+    code = moves.token * E + moves.next_beside
+    used = np.unique(code)
+    names = [f"{chain.vocabulary[int(c) // E]}/{environment.names[int(c) % E]}" for c in used]
+    return Vocabulary.of(names), np.searchsorted(used, code)
