@@ -86,7 +86,10 @@ class Environment:
             heard = "" if self.heard[i] < 0 else f" after {self._token(int(self.heard[i]))}"
             return f"the probability of a move in state {self.names[int(self.state[i])]!r}{heard}"
 
-        check_entries(self.probability, place, where="environment")
+        try:
+            check_entries(self.probability, place, where="environment")
+        except InvalidChain as problem:
+            raise InvalidArgument(str(problem)) from None
         key = self.key(self.state, self.heard)
         total = np.zeros(E * (V + 1), dtype=self.probability.dtype)
         np.add.at(total, key, self.probability)
@@ -192,10 +195,7 @@ class Environment:
                 )
         if not listed:
             raise InvalidArgument("environment: it has no move. Give at least one.")
-        try:
-            p = as_numbers([move[4] for move in listed], where="environment")
-        except InvalidChain as problem:
-            raise InvalidArgument(str(problem)) from None
+        p = _numbers([move[4] for move in listed])
         kept = p != 0
         places = np.array(
             [
@@ -220,10 +220,7 @@ class Environment:
         """
         known = Vocabulary.of(vocabulary)
         V = len(known)
-        try:
-            rows = as_numbers(matrix, where="environment")
-        except InvalidChain as problem:
-            raise InvalidArgument(str(problem)) from None
+        rows = _numbers(matrix)
         if rows.shape != (V, V):
             raise InvalidArgument(
                 f"environment: the channel has the shape {rows.shape}, and with {V} tokens it "
@@ -242,11 +239,11 @@ class Environment:
         """
         known = Vocabulary.of(vocabulary)
         V = len(known)
-        p = as_numbers([rate, 1 - as_numbers([rate], where="environment")[0]], where="environment")
-        if not 0 <= p[0] <= 1:
+        changed = _numbers([rate])[0]
+        if not 0 <= changed <= 1:
             raise InvalidArgument(f"environment: a noise of {rate} is not between 0 and 1.")
-        matrix = np.full((V, V), p[0] / V)
-        matrix[np.arange(V), np.arange(V)] += p[1]
+        matrix = np.full((V, V), changed / V)
+        matrix[np.arange(V), np.arange(V)] += 1 - changed
         return cls.channel(known, matrix)
 
     @classmethod
@@ -304,6 +301,14 @@ class Environment:
         from fsm_gpt.replying import partner_moves
 
         return cls(chain.vocabulary, *partner_moves(chain, start, turn))
+
+
+def _numbers(values: Any) -> Numbers:
+    """Probabilities of one kind; of what is none an error about the environment."""
+    try:
+        return as_numbers(values, where="environment")
+    except InvalidChain as problem:
+        raise InvalidArgument(str(problem)) from None
 
 
 def _place(name: int | str, known: Sequence[str], what: str) -> int:

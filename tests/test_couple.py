@@ -215,7 +215,7 @@ def test_who_answers_makes_a_cycle_of_a_mixing_model() -> None:
 
 
 def test_the_product_may_end() -> None:
-    """Conway's count, with a tool: a coin until heads, each tail answered by another one: 5/2."""
+    """A coin until heads, each tail answered by another one."""
     coin = Chain([["2/3", "1/3"]] * 2, vocabulary="th")
     machine = fg.couple(coin, Environment.replies("th", {"t": "t"}), start="t").with_stop("h")
     # k tails before heads have 2 k + 1 tokens: 1 + 2 (2/3) / (1/3) = 5.
