@@ -1,4 +1,4 @@
-"""When does an environment make a model mix that loops alone, and the other way round?
+"""A model that loops alone and mixes in company, and the other way round.
 
 A model under greedy decoding goes round a loop for ever. Behind a channel that replaces one token
 in a hundred it comes to every context. A model that draws its tokens forgets where it began;

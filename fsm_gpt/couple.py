@@ -23,7 +23,7 @@ Principles of Model Checking, section 10.3 (products of a chain and an automaton
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +32,8 @@ from fsm_gpt.build import edge_list, window_rows
 from fsm_gpt.chain import Chain
 from fsm_gpt.compound import Pairs
 from fsm_gpt.environment import Environment
-from fsm_gpt.errors import InvalidArgument, StateSpaceTooLarge
-from fsm_gpt.following import Follower
+from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.pairing import PairMoves, explored
 from fsm_gpt.result import read_only
 from fsm_gpt.rows import Numbers, to_rationals
 from fsm_gpt.space import ContextSpace, Vocabulary
@@ -42,20 +42,6 @@ from fsm_gpt.storage import Edges
 __all__ = ["couple"]
 
 Ids = npt.NDArray[np.int64]
-
-#: What a move of a pair takes at the height, before moves with one token are added up.
-BYTES_A_MOVE = 160
-
-
-class _Product(NamedTuple):
-    """Moves of pairs: where from, what enters the text, where to, how likely."""
-
-    state: Ids
-    beside: Ids
-    token: Ids
-    next_state: Ids
-    next_beside: Ids
-    probability: Numbers
 
 
 def couple(
@@ -110,7 +96,7 @@ def couple(
     begin = _begin(chain, start)
     if len(environment.names) == 1 and not environment.speaking.any() and chain.is_window:
         return _noisy_windows(chain, environment)
-    moves = _explored(chain, environment, begin, max_memory_gib * 2**30)
+    moves = explored(chain, environment, begin, max_memory_gib=max_memory_gib)
     return _as_chain(chain, environment, moves)
 
 
@@ -179,88 +165,7 @@ def _noisy_windows(chain: Chain, environment: Environment) -> Chain:
     )
 
 
-def _explored(
-    chain: Chain, environment: Environment, begin: Ids, most_bytes: float
-) -> _Product:
-    """Every move of every pair that the start leads to, layer by layer."""
-    E = len(environment.names)
-    edges = chain.edges()
-    first = np.searchsorted(edges.source, np.arange(chain.n_states + 1))
-    follow = Follower(chain)
-    layer = begin * E  # the environment's first state
-    known = layer
-    layers: list[_Product] = []
-    count = 0
-    while len(layer):
-        found = _moves_of(chain, environment, edges, first, layer, count, most_bytes)
-        state, beside, written, after, p = found
-        next_state = follow(state, written)
-        layers.append(_Product(state, beside, written, next_state, after, p))
-        count += len(state)
-        reached = np.unique(next_state * E + after)
-        layer = np.setdiff1d(reached, known, assume_unique=True)
-        known = np.union1d(known, layer)
-    return _Product(*(np.concatenate(column) for column in zip(*layers, strict=True)))
-
-
-def _moves_of(
-    chain: Chain,
-    environment: Environment,
-    edges: Edges,
-    first: Ids,
-    pairs: Ids,
-    so_far: int,
-    most_bytes: float,
-) -> tuple[Ids, Ids, Ids, Ids, Numbers]:
-    """The moves of some pairs: state, environment's state, written, its next state, probability."""
-    E, V = len(environment.names), chain.n_tokens
-    state, beside = np.divmod(pairs, E)
-    speaks = environment.speaking[beside]
-    # What is heard: each of the model's tokens, or nothing.
-    listening = np.flatnonzero(~speaks)
-    which, edge = _joined(first, state[listening])
-    place = np.concatenate([listening[which], np.flatnonzero(speaks)])
-    silent = np.full(int(speaks.sum()), -1)
-    heard = np.concatenate([edges.token[edge], silent])
-    drawn = np.concatenate([edges.probability[edge], np.ones(len(silent), dtype=chain.dtype)])
-    keys = environment.key(beside[place], heard)
-    starts = np.searchsorted(
-        environment.key(environment.state, environment.heard), np.arange(E * (V + 1) + 1)
-    )
-    need = (so_far + int((starts[keys + 1] - starts[keys]).sum())) * BYTES_A_MOVE
-    if need > most_bytes:
-        raise StateSpaceTooLarge(
-            f"couple: {chain.n_states:,} states and an environment of {E:,} make a product of which "
-            f"{len(pairs):,} pairs and more were reached, and which takes {need / 2**30:,.2f} GiB "
-            f"or more, above the limit of {most_bytes / 2**30:g} GiB. Give a start, a shorter "
-            f"context or an environment of fewer states, or raise max_memory_gib."
-        )
-    again, move = _joined(starts, keys)
-    place = place[again]
-    return (
-        state[place],
-        beside[place],
-        environment.written[move],
-        environment.after[move],
-        drawn[again] * environment.probability[move],
-    )
-
-
-def _joined(start: Ids, groups: Ids) -> tuple[Ids, Ids]:
-    """For each group all its members, ``start[g]`` to ``start[g + 1]``, and which group it was.
-
-    >>> _joined(np.array([0, 2, 3]), np.array([1, 0]))
-    (array([0, 1, 1]), array([2, 0, 1]))
-    """
-    counts = start[groups + 1] - start[groups]
-    which = np.repeat(np.arange(len(groups)), counts)
-    ends = np.cumsum(counts)
-    return which, np.arange(int(ends[-1]) if len(ends) else 0) + (
-        start[groups] - ends + counts
-    )[which]
-
-
-def _as_chain(chain: Chain, environment: Environment, moves: _Product) -> Chain:
+def _as_chain(chain: Chain, environment: Environment, moves: PairMoves) -> Chain:
     """Moves with one token added up, and pairs numbered."""
     E = len(environment.names)
     code = moves.state * E + moves.beside
@@ -296,9 +201,7 @@ def _same(chain: Chain, environment: Environment, pairs: Ids) -> bool:
     return len(environment.names) == 1 and len(pairs) == chain.n_states
 
 
-def _telling(
-    chain: Chain, environment: Environment, moves: _Product
-) -> tuple[Vocabulary, Ids]:
+def _telling(chain: Chain, environment: Environment, moves: PairMoves) -> tuple[Vocabulary, Ids]:
     """Tokens that tell the environment's next state too."""
     E = len(environment.names)
     code = moves.token * E + moves.next_beside

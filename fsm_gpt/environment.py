@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from fsm_gpt.errors import InvalidArgument, InvalidChain
-from fsm_gpt.rows import Numbers, as_numbers, bad_sums, check_entries
+from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.moves import check_moves, numbers, place_of
+from fsm_gpt.rows import Numbers
 from fsm_gpt.space import Vocabulary
 
 if TYPE_CHECKING:
@@ -73,53 +74,7 @@ class Environment:
             held = np.asarray(getattr(self, column))[order]
             held.setflags(write=False)
             object.__setattr__(self, column, held)
-        self._check()
-
-    def _check(self) -> None:
-        E, V = len(self.names), len(self.vocabulary)
-        if len(set(self.names)) != E or not E:
-            raise InvalidArgument(
-                f"environment: its {E} states need names that differ. Give each its own."
-            )
-
-        def place(i: int) -> str:
-            heard = "" if self.heard[i] < 0 else f" after {self._token(int(self.heard[i]))}"
-            return f"the probability of a move in state {self.names[int(self.state[i])]!r}{heard}"
-
-        try:
-            check_entries(self.probability, place, where="environment")
-        except InvalidChain as problem:
-            raise InvalidArgument(str(problem)) from None
-        key = self.key(self.state, self.heard)
-        total = np.zeros(E * (V + 1), dtype=self.probability.dtype)
-        np.add.at(total, key, self.probability)
-        given = np.zeros(E * (V + 1), dtype=bool)
-        given[key] = True
-        rows = given.reshape(E, V + 1)
-        for e, (speaks, listens) in enumerate(zip(rows[:, 0], rows[:, 1:], strict=True)):
-            if speaks and listens.any():
-                raise InvalidArgument(
-                    f"environment: in state {self.names[e]!r} it listens and speaks. Whose turn it "
-                    f"is has to be known from the state; make two states of it."
-                )
-            if not speaks and not listens.all():
-                missing = self._token(int(np.argmin(listens)))
-                raise InvalidArgument(
-                    f"environment: in state {self.names[e]!r} it has no move for the token "
-                    f"{missing}. Where it listens, say for each token what enters the text and "
-                    f"what comes next."
-                )
-        bad = bad_sums(total[given], self.probability.dtype)
-        if len(bad):
-            where = int(np.flatnonzero(given)[bad[0]])
-            i = int(np.argmax(key == where))
-            raise InvalidArgument(
-                f"environment: {place(i).removeprefix('the probability of a move ')}, its moves "
-                f"have probabilities that sum to {total[where]}, not to 1. Mend them."
-            )
-
-    def _token(self, token: int) -> str:
-        return repr(self.vocabulary.shown[token])
+        check_moves(self)
 
     def key(self, state: Ids, heard: Ids) -> Ids:
         """One number for a state and what is heard in it, -1 for nothing."""
@@ -195,15 +150,15 @@ class Environment:
                 )
         if not listed:
             raise InvalidArgument("environment: it has no move. Give at least one.")
-        p = _numbers([move[4] for move in listed])
+        p = numbers([move[4] for move in listed])
         kept = p != 0
         places = np.array(
             [
                 (
-                    _place(e, named, "state"),
-                    -1 if v is None else _place(v, known.tokens, "token"),
-                    _place(w, known.tokens, "token"),
-                    _place(after, named, "state"),
+                    place_of(e, named, "state"),
+                    -1 if v is None else place_of(v, known.tokens, "token"),
+                    place_of(w, known.tokens, "token"),
+                    place_of(after, named, "state"),
                 )
                 for e, v, w, after, _ in listed
             ],
@@ -220,7 +175,7 @@ class Environment:
         """
         known = Vocabulary.of(vocabulary)
         V = len(known)
-        rows = _numbers(matrix)
+        rows = numbers(matrix)
         if rows.shape != (V, V):
             raise InvalidArgument(
                 f"environment: the channel has the shape {rows.shape}, and with {V} tokens it "
@@ -239,7 +194,7 @@ class Environment:
         """
         known = Vocabulary.of(vocabulary)
         V = len(known)
-        changed = _numbers([rate])[0]
+        changed = numbers([rate])[0]
         if not 0 <= changed <= 1:
             raise InvalidArgument(f"environment: a noise of {rate} is not between 0 and 1.")
         matrix = np.full((V, V), changed / V)
@@ -301,22 +256,3 @@ class Environment:
         from fsm_gpt.replying import partner_moves
 
         return cls(chain.vocabulary, *partner_moves(chain, start, turn))
-
-
-def _numbers(values: Any) -> Numbers:
-    """Probabilities of one kind; of what is none an error about the environment."""
-    try:
-        return as_numbers(values, where="environment")
-    except InvalidChain as problem:
-        raise InvalidArgument(str(problem)) from None
-
-
-def _place(name: int | str, known: Sequence[str], what: str) -> int:
-    if isinstance(name, str) and name in known:
-        return known.index(name)
-    if isinstance(name, (int, np.integer)) and 0 <= name < len(known):
-        return int(name)
-    some = ", ".join(known[:8])
-    raise InvalidArgument(
-        f"environment: there is no {what} {name!r} among its {len(known)} {what}s ({some})."
-    )

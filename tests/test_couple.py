@@ -87,7 +87,8 @@ def test_every_text_is_as_likely_as_by_hand(chain: Chain, data: st.DataObject) -
     begin = 0
     if isinstance(product.states, Pairs):
         begin = product.state((start, 0))
-        assert len(product.states) == len(set(zip(product.states.first, product.states.second)))
+        pairs = zip(product.states.first, product.states.second, strict=True)
+        assert len(product.states) == len(set(pairs))
     else:
         begin = start
     assert product.kind == "rational"
@@ -277,7 +278,7 @@ def test_a_token_that_leads_nowhere() -> None:
     with pytest.raises(StateOutOfRange, match="in state x"):
         Environment.partner(named)
     seen = Chain.from_text("0101", context=2, end="wrap")
-    with pytest.raises(StateOutOfRange, match="no state 00|no state 11"):
+    with pytest.raises(StateOutOfRange, match=r"no state 00|no state 11"):
         fg.couple(seen, Environment.noise("01", 0.5))
 
 

@@ -29,6 +29,8 @@ SAME_ROOM = {
     "couple": "chain",
     "environment": "chain",
     "following": "chain",
+    "moves": "chain",
+    "pairing": "chain",
     "replying": "chain",
     "subchain": "chain",
     "compound": "space",

@@ -23,51 +23,29 @@ Information Theory 60, 777-795 (varentropy).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import FsmGptError, NotUnique
+from fsm_gpt.errors import NotConverged, NotUnique, StateSpaceTooLarge
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.entropy import entropy_rate
-from fsm_gpt.markov.fluctuation import asymptotic_variance
 from fsm_gpt.markov.hitting import decided
 from fsm_gpt.markov.limiting import class_weights, start_distribution
-from fsm_gpt.markov.mixing_bounds import mixing_bounds
+from fsm_gpt.markov.reward_class import ClassReward, class_reward
 from fsm_gpt.markov.reward_total import TotalReward, after_tokens, until_end
-from fsm_gpt.markov.reward_values import SURPRISAL, Earning, Of, Values, earning, simplified
+from fsm_gpt.markov.reward_values import Earning, Of, Values, earning, simplified
 from fsm_gpt.markov.stationary import StationaryDistribution, not_unique, stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number
 from fsm_gpt.rows import Numbers
 from fsm_gpt.subchain import reachable
 
-__all__ = ["ClassReward", "Reward", "reward"]
-
-Ids = npt.NDArray[np.int64]
+__all__ = ["Reward", "reward"]
 
 _UNIT = 2.0**-53
-
-
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class ClassReward(Bounded):
-    """What is earned in the long run by a chain that has come to one closed class."""
-
-    error_meaning = "absolute error of the mean"
-
-    states: Ids
-    mean_per_token: Any
-    variance_per_token: Any
-    """Sigma squared of the central limit theorem; None where it was not found."""
-    variance_error: Bound
-    """A bound on the absolute error of the variance."""
-    variance_uncertified_because: str
-    variance_method: str
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -95,6 +73,8 @@ class Reward(Bounded):
     """Over n tokens, where n is given."""
     until_end: TotalReward | None
     """Until the text ends, where it surely does and a start is given."""
+    no_end_because: str
+    """Why there is no total until the end."""
 
     def __str__(self) -> str:
         mean = format_number(self.mean_per_token)
@@ -112,6 +92,8 @@ class Reward(Bounded):
             lines.append(f"  no variance per token: {self.variance_uncertified_because}")
         for part in (self.total, self.until_end):
             lines += [] if part is None else [f"  {part}"]
+        if self.chain.end is not None and self.until_end is None:
+            lines.append(f"  no total until the end: {self.no_end_because}")
         return "\n".join(lines)
 
 
@@ -180,7 +162,7 @@ def reward(
     stationary = stationary_distribution(chain)
     weights, weight_error = _weights(chain, structure, start)
     classes = tuple(
-        _of_class(chain, earned.inside(states), stationary, k)
+        class_reward(chain, earned.inside(states), stationary, k)
         for k, (states, _) in enumerate(stationary.classes)
     )
     mean, bound, reason = _mean(weights, weight_error, classes)
@@ -194,6 +176,7 @@ def reward(
         if chain.dtype != object and bound != UNCERTIFIED:
             bound = float(relative) * float(mean) * (1 + float(relative))
     variance, variance_error, why = _variance(weights, classes)
+    ended, never = _until_end(chain, earned, start, unit)
     return Reward(
         chain=chain,
         unit=unit,
@@ -204,76 +187,21 @@ def reward(
         by_class=classes,
         weights=weights,
         total=None if n is None else _total(chain, earned, start, n, stationary, unit),
-        until_end=_until_end(chain, earned, start, unit),
+        until_end=ended,
+        no_end_because=never,
         method=method,
         error_bound=bound,
         uncertified_because=reason,
     )
 
 
-def _weights(
-    chain: Chain, structure: CommunicatingClasses, start: Any
-) -> tuple[Numbers, Bound]:
+def _weights(chain: Chain, structure: CommunicatingClasses, start: Any) -> tuple[Numbers, Bound]:
     """The probability of ending in each closed class, and its absolute error."""
     if len(structure.closed) == 1:
         if start is not None:
             start_distribution(chain, start)  # whether there is such a start
         return np.ones(1, dtype=object if chain.dtype == object else np.float64), 0.0
     return class_weights(chain, structure, start)
-
-
-def _of_class(
-    chain: Chain, part: Earning, stationary: StationaryDistribution, k: int
-) -> ClassReward:
-    """Mean and variance constant of the k-th closed class."""
-    states, pi = stationary.classes[k]
-    error, reason = stationary.error_bound, stationary.uncertified_because
-    each = part.step(part.zeros())[0]
-    found = asymptotic_variance(
-        part,
-        pi,
-        error,
-        period=stationary.periods[k],
-        mixed_by=_mixed_by(chain, len(stationary.classes), stationary.periods[k]),
-    )
-    variance = found.variance
-    if part.value.dtype == object:
-        mean, bound = simplified((pi * each).sum()), 0.0
-        variance = simplified(variance)
-    else:
-        mean = math.fsum((pi * each).tolist())
-        sizes = part.sum(part.probability * np.abs(part.value))
-        bound = UNCERTIFIED
-        if error != UNCERTIFIED:
-            relative = (float(error) + part.rounding + 2 * _UNIT) * (1 + float(error))
-            bound = relative * math.fsum((pi * sizes).tolist()) + part.value_error
-            if not math.isfinite(bound):
-                bound, reason = UNCERTIFIED, "logarithms of numbers below 1e-300 lose digits"
-    return ClassReward(
-        states=states,
-        mean_per_token=mean,
-        variance_per_token=variance,
-        variance_error=found.error,
-        variance_uncertified_because=found.because,
-        variance_method=found.method,
-        method=stationary.method,
-        error_bound=bound,
-        uncertified_because=reason if bound == UNCERTIFIED else "",
-    )
-
-
-def _mixed_by(chain: Chain, n_classes: int, period: int) -> Callable[[], int | None]:
-    """How the number of tokens is found after which all starts are within 1/4 of pi."""
-
-    def steps() -> int | None:
-        if n_classes > 1 or period > 1:
-            return None
-        with suppress(FsmGptError):
-            found = mixing_bounds(chain, epsilon=0.25)
-            return found.at_most_steps if found.certified else None
-        return None
-
-    return steps
 
 
 def _mean(
@@ -293,9 +221,7 @@ def _mean(
     return float(mean), bound, ""
 
 
-def _variance(
-    weights: Numbers, classes: tuple[ClassReward, ...]
-) -> tuple[Any, Bound, str]:
+def _variance(weights: Numbers, classes: tuple[ClassReward, ...]) -> tuple[Any, Bound, str]:
     """The variance constant, where only one closed class can be reached."""
     reached = [c for w, c in zip(weights, classes, strict=True) if w != 0]
     if len(reached) > 1:
@@ -326,15 +252,22 @@ def _total(
     return after_tokens(chain, earned, x, n, start_error=error, unit=unit)
 
 
-def _until_end(chain: Chain, earned: Earning, start: Any, unit: str) -> TotalReward | None:
-    """Until END, where it surely comes."""
-    if chain.end is None or start is None:
-        return None
+def _until_end(
+    chain: Chain, earned: Earning, start: Any, unit: str
+) -> tuple[TotalReward | None, str]:
+    """Until END where it surely comes, or why there is no such total."""
+    if chain.end is None:
+        return None, "no token ends a text"
+    if start is None:
+        return None, "no start is given"
     x = start_distribution(chain, start)
     from_here = reachable(chain, x != 0)
     goal = np.zeros(chain.n_states, dtype=bool)
     goal[chain.end] = True
     _, sure = decided(chain, goal)
     if not sure[from_here].all():
-        return None
-    return until_end(chain, earned, x, from_here & ~goal, unit=unit)
+        return None, "from this start a text may go on for ever"
+    try:
+        return until_end(chain, earned, x, from_here & ~goal, unit=unit), ""
+    except (NotConverged, StateSpaceTooLarge) as problem:
+        return None, str(problem)

@@ -17,13 +17,14 @@ left over of the equations counts for as many steps as the text still takes.
 References
 ----------
 Kemeny & Snell (1976), Finite Markov Chains, section 3.3 and theorem 3.3.5; Puterman (1994), Markov
-Decision Processes, section 4.2 (values over a horizon); Sobel (1982), Journal of Applied Probability
-19, 794-802 (their variance).
+Decision Processes, section 4.2 (values over a horizon). Sobel (1982), Journal of Applied
+Probability 19, 794-802 (their variance).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.chain import DENSE_LIMIT, Chain
-from fsm_gpt.errors import InvalidArgument, StateSpaceTooLarge
+from fsm_gpt.errors import InvalidArgument, NotConverged, StateSpaceTooLarge
 from fsm_gpt.markov.algebra import EXACT_LIMIT
 from fsm_gpt.markov.elimination import eliminate
 from fsm_gpt.markov.reward_lattice import RewardDistribution, reward_distribution
@@ -44,6 +45,9 @@ __all__ = ["TotalReward", "after_tokens", "until_end"]
 Mask = npt.NDArray[np.bool_]
 
 _UNIT = 2.0**-53
+#: Products made at most for what is earned until the end, where there are too many states to
+#: eliminate.
+_PRODUCTS = 20_000
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -146,7 +150,9 @@ def until_end(
     Raises
     ------
     StateSpaceTooLarge
-        More states than elimination serves.
+        More states than exact elimination serves.
+    NotConverged
+        Texts are too long for the products that take its place.
     """
     end = chain.end
     assert end is not None
@@ -155,27 +161,7 @@ def until_end(
     states = np.flatnonzero(kept)
     part = earning.inside(states)
     n, exact = part.n - 1, earning.value.dtype == object
-    limit = EXACT_LIMIT if exact else DENSE_LIMIT
-    if n > limit:
-        raise StateSpaceTooLarge(
-            f"reward: the total until the end is asked among {n:,} states, above the {limit:,} for "
-            f"which elimination is offered. Give n=... for the total over some tokens, or a start "
-            f"that leads to fewer states."
-        )
-    P = np.zeros((n + 1, n + 1), dtype=part.probability.dtype)
-    np.add.at(P, (np.repeat(np.arange(n + 1), part.lengths), part.target), part.probability)
-    factors = eliminate(P[:-1, :-1], P[:-1, -1]) if n else None
-
-    def solved(b: Numbers) -> Numbers:
-        """(I - Q) x = b among the states before the end, b of either sign, zero at the end."""
-        x = np.zeros(n + 1, dtype=b.dtype)
-        if factors is not None and exact:
-            x[:-1] = factors.solve(b[:-1])
-        elif factors is not None:
-            sides = factors.solve(np.column_stack([np.maximum(b, 0), np.maximum(-b, 0)])[:-1])
-            x[:-1] = sides[:, 0] - sides[:, 1]
-        return x
-
+    solved, method = _solver(part, n, exact)
     mean = solved(part.step(part.zeros())[0])
     again, spread = part.step(mean)
     variance = solved(spread)
@@ -187,9 +173,7 @@ def until_end(
         worst = float(np.abs(steps - part.expect(steps) - one).max()) + slack
         longest = float(steps.max()) / (1 - worst) if worst < 1 else math.inf
         lost = part.rounding * float(np.abs(mean).max() + np.abs(part.value).max())
-        errors.mean = (
-            float(np.abs(again - mean).max()) + 2 * (lost + part.value_error)
-        ) * longest
+        errors.mean = (float(np.abs(again - mean).max()) + 2 * (lost + part.value_error)) * longest
         left = float(np.abs(spread + part.expect(variance) - variance).max())
         errors.step(mean, spread, variance)
         errors.variance = (2 * errors.variance + left) * longest
@@ -204,7 +188,47 @@ def until_end(
         tokens=None,
         start_error=0.0,
         unit=unit,
-        method="first-step equations by elimination",
+        method=f"first-step equations by {method}",
+    )
+
+
+def _solver(part: Earning, n: int, exact: bool) -> tuple[Callable[[Numbers], Numbers], str]:
+    """What solves (I - Q) x = b among n states, b of either sign; END comes last, with zero."""
+    if exact and n > EXACT_LIMIT:
+        raise StateSpaceTooLarge(
+            f"reward: the total until the end is asked among {n:,} states, above the "
+            f"{EXACT_LIMIT:,} for which exact elimination is offered. Give n=... for the total "
+            f"over some tokens, or ask without exact."
+        )
+    if n > DENSE_LIMIT:
+        return lambda b: _by_products(part, b), "products"
+    P = np.zeros((n + 1, n + 1), dtype=part.probability.dtype)
+    np.add.at(P, (np.repeat(np.arange(n + 1), part.lengths), part.target), part.probability)
+    factors = eliminate(P[:-1, :-1], P[:-1, -1]) if n else None
+
+    def solved(b: Numbers) -> Numbers:
+        x = np.zeros(n + 1, dtype=b.dtype)
+        if factors is not None and exact:
+            x[:-1] = factors.solve(b[:-1])
+        elif factors is not None:  # without subtraction where nothing is negative
+            sides = factors.solve(np.column_stack([np.maximum(b, 0), np.maximum(-b, 0)])[:-1])
+            x[:-1] = sides[:, 0] - sides[:, 1]
+        return x
+
+    return solved, "elimination"
+
+
+def _by_products(part: Earning, b: Numbers) -> Numbers:
+    """The sum of Q^k b, until nothing is added any more."""
+    x, term = b.copy(), b
+    for _ in range(_PRODUCTS):
+        term = part.expect(term)
+        x = x + term
+        if float(np.abs(term).max()) <= 2**-60 * float(np.abs(x).max()):
+            return np.asarray(x)
+    raise NotConverged(
+        f"after {_PRODUCTS:,} tokens texts go on that are not rare enough to be left out. Give "
+        f"n=... for the total over some tokens."
     )
 
 
@@ -268,4 +292,3 @@ def _total(
         error_bound=bound,
         uncertified_because=reason,
     )
-

@@ -70,7 +70,9 @@ def test_until_the_end(fsm_gpt, folder: Path) -> None:
         ("[0.1, 0.7]", ("--within", "3", "--distribution"), "multiples of no number"),
     ],
 )
-def test_bad_values(fsm_gpt, made: Path, written: str, options: tuple[str, ...], words: str) -> None:
+def test_bad_values(
+    fsm_gpt, made: Path, written: str, options: tuple[str, ...], words: str
+) -> None:
     Path("values.json").write_text(written)
     chain = str(made / "chain.safetensors")
     assert words in fsm_gpt("ask", "reward", chain, "--values", "values.json", *options).error
