@@ -24,7 +24,7 @@ from fsm_gpt.decoding import Greedy
 from fsm_gpt.environment import Environment
 from fsm_gpt.errors import InvalidArgument, StateOutOfRange
 from fsm_gpt.extract import extract
-from fsm_gpt.markov import communicating_classes, entropy_rate, reward
+from fsm_gpt.markov import Reward, communicating_classes, entropy_rate, reward
 from fsm_gpt.report.facts import class_in_words
 
 if TYPE_CHECKING:
@@ -165,10 +165,15 @@ def facts(chain: Chain | str) -> list[Cell]:
         len(found.closed),
         ", ".join(str(period) for period in sorted(set(found.periods))),
         answer(lambda: entropy_rate(chain), lambda rate: float(rate.bits_per_token)),
-        answer(lambda: reward(chain, "surprisal"), lambda found: found.variance_per_token),
+        answer(lambda: reward(chain, "surprisal"), varentropy),
         picked(mixed(chain), lambda time: time.steps),
         "; ".join(cycles) or None,
     ]
+
+
+def varentropy(found: Reward) -> Cell:
+    """The variance constant of the surprisal, where it was found."""
+    return None if found.variance_per_token is None else float(found.variance_per_token)
 
 
 def picture(rows: list[list[Cell]]) -> Picture:

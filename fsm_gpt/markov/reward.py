@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,7 @@ from fsm_gpt.markov.reward_total import TotalReward, after_tokens, until_end
 from fsm_gpt.markov.reward_values import Earning, Of, Values, earning, simplified
 from fsm_gpt.markov.stationary import StationaryDistribution, not_unique, stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number
-from fsm_gpt.rows import Numbers
+from fsm_gpt.rows import Numbers, objects
 from fsm_gpt.subchain import reachable
 
 __all__ = ["Reward", "reward"]
@@ -154,6 +155,7 @@ def reward(
     require_complete(chain, "reward")
     chain = chain.exact() if exact else chain
     structure = communicating_classes(chain)
+    start = None if start is None else _start(chain, start)
     if start is None and len(structure.closed) > 1:
         raise not_unique("reward", list(structure.closed))
     earned = earning(chain, values, of)
@@ -195,11 +197,17 @@ def reward(
     )
 
 
+def _start(chain: Chain, start: Any) -> Numbers:
+    """The distribution of the first state; a float among rationals is what its bits say."""
+    x = start_distribution(chain, start)
+    if x.dtype != object:
+        return x
+    return objects((Fraction(p) if isinstance(p, float) else p for p in x), x.shape)
+
+
 def _weights(chain: Chain, structure: CommunicatingClasses, start: Any) -> tuple[Numbers, Bound]:
     """The probability of ending in each closed class, and its absolute error."""
     if len(structure.closed) == 1:
-        if start is not None:
-            start_distribution(chain, start)  # whether there is such a start
         return np.ones(1, dtype=object if chain.dtype == object else np.float64), 0.0
     return class_weights(chain, structure, start)
 
@@ -241,7 +249,7 @@ def _total(
 ) -> TotalReward:
     """Over n tokens, from a start or from the stationary distribution."""
     if start is not None:
-        x, error = start_distribution(chain, start), 0.0
+        x, error = start, 0.0
     elif chain.end is not None:
         raise NotUnique(
             "reward: a text that ends has no stationary start before its END, so what it earns "
@@ -260,14 +268,13 @@ def _until_end(
         return None, "no token ends a text"
     if start is None:
         return None, "no start is given"
-    x = start_distribution(chain, start)
-    from_here = reachable(chain, x != 0)
+    from_here = reachable(chain, start != 0)
     goal = np.zeros(chain.n_states, dtype=bool)
     goal[chain.end] = True
     _, sure = decided(chain, goal)
     if not sure[from_here].all():
         return None, "from this start a text may go on for ever"
     try:
-        return until_end(chain, earned, x, from_here & ~goal, unit=unit), ""
+        return until_end(chain, earned, start, from_here & ~goal, unit=unit), ""
     except (NotConverged, StateSpaceTooLarge) as problem:
         return None, str(problem)

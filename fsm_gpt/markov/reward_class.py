@@ -21,7 +21,7 @@ from fsm_gpt.markov.fluctuation import asymptotic_variance
 from fsm_gpt.markov.mixing_bounds import mixing_bounds
 from fsm_gpt.markov.reward_values import Earning, simplified
 from fsm_gpt.markov.stationary import StationaryDistribution
-from fsm_gpt.result import UNCERTIFIED, Bound, Bounded
+from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number
 
 __all__ = ["ClassReward", "class_reward"]
 
@@ -44,6 +44,15 @@ class ClassReward(Bounded):
     """A bound on the absolute error of the variance."""
     variance_uncertified_because: str
     variance_method: str
+
+    def __str__(self) -> str:
+        mean, variance = (
+            format_number(value) for value in (self.mean_per_token, self.variance_per_token)
+        )
+        return (
+            f"closed class of {len(self.states):,} states: mean {mean} per token, variance "
+            f"{variance} ({self.method}; {self.error_sentence})"
+        )
 
 
 def class_reward(

@@ -34,6 +34,8 @@ Values: TypeAlias = Any
 SURPRISAL = "surprisal"
 
 _UNIT = 2.0**-53
+#: Larger whole numbers are not all floats.
+_WHOLE = 2**53
 #: Below this a probability has lost digits, and its logarithm with it.
 _SMALLEST = 1e-300
 
@@ -166,8 +168,13 @@ def _given(chain: Chain, values: Values, of: Of | None, source: Ids, token: Ids)
     try:
         table = np.asarray(values)
     except ValueError:
-        table = np.empty((0, 0, 0))  # rows of different lengths
-    table = table if table.dtype.kind in "fiub" else np.asarray(values, dtype=object)
+        raise InvalidArgument(
+            "reward: the values have rows of different lengths. Give each state a value for each "
+            "token."
+        ) from None
+    whole = table.dtype.kind in "iu" and table.size and int(np.abs(table).max()) > _WHOLE
+    if whole or table.dtype.kind not in "fiub":
+        table = np.asarray(values, dtype=object)
     N, V = chain.n_states, chain.n_tokens
     kind = _kind(table.shape, N, V, of)
     if kind == "both":

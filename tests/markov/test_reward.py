@@ -151,6 +151,32 @@ def test_the_variance_of_many_tokens_comes_to_it() -> None:
     assert found.total.mean == pytest.approx(2000 * found.mean_per_token, rel=1e-12)
 
 
+@pytest.mark.parametrize("way", ["_by_elimination", "_by_products"])
+def test_the_proof_holds_for_any_solution(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    """Spoiled by more and more, what was found is still within a bound, which grows."""
+    chain, values = random_windows(5)
+    true = fg.reward(chain, values, of="state", exact=True).variance_per_token
+    solve = getattr(fluctuation, way)
+    noise = np.random.default_rng(2).normal(size=chain.n_states)
+    if way == "_by_products":
+        monkeypatch.setattr(fluctuation, "ELIMINATION_LIMIT", 1)
+    bounds = []
+    for much in (0.0, 1e-6, 1e-3, 1e-1):
+
+        def spoiled(earning: Any, other: Any, much: float = much) -> Any:
+            solved = solve(earning, other)
+            return solved._replace(g=solved.g + much * noise)
+
+        monkeypatch.setattr(fluctuation, way, spoiled)
+        found = fg.reward(chain, values, of="state")
+        wrong = abs(found.variance_per_token - float(true))
+        assert wrong <= found.variance_error + 1e-15
+        assert much == 0 or wrong > bounds[-1]
+        bounds.append(found.variance_error)
+    assert bounds == sorted(bounds)
+    assert bounds[0] < 1e-9
+
+
 # ---- totals over n tokens ----
 
 
@@ -393,7 +419,7 @@ def test_a_period_and_slow_mixing(monkeypatch: pytest.MonkeyPatch) -> None:
         ([1, 2], {}, 'of="state" or with of="token"'),
         ([1, 2, 3], {}, r"shape \(3,\)"),
         ([1, 2, 3], {"of": "token"}, r"\(2,\) is needed"),
-        ([[1, 2], [3]], {}, "shape"),
+        ([[1, 2], [3]], {}, "different lengths"),
         (5, {}, r"shape \(\)"),
         ([1, 2], {"of": "tokens"}, "neither"),
         ("surprise", {}, "no reward 'surprise'"),
@@ -405,6 +431,12 @@ def test_a_period_and_slow_mixing(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_values_that_are_none(values: Any, options: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidArgument, match=words):
         fg.reward(Chain([[0.5, 0.5], [0.25, 0.75]]), values, **options)
+
+
+def test_whole_numbers_of_any_size_are_exact() -> None:
+    chain = Chain([["1/2", "1/2"]] * 2)
+    assert fg.reward(chain, [2**60 + 1, 2**60 + 3], of="token").mean_per_token == 2**60 + 2
+    assert fg.reward(chain, [10**40, 0], of="token").mean_per_token == 10**40 // 2
 
 
 def test_a_start_that_is_none() -> None:
