@@ -111,13 +111,6 @@ def _fits(chain: Chain, environment: Environment) -> None:
             f"the product, are not finite, and no question about a chain has a meaning. Write its "
             f"states and moves down with Environment.of_moves().{hint}"
         )
-    ours, theirs = chain.vocabulary.tokens, environment.vocabulary.tokens
-    if ours != theirs:
-        raise InvalidArgument(
-            f"couple: the chain has the tokens {' '.join(chain.vocabulary.shown[:12])}, and the "
-            f"environment {' '.join(environment.vocabulary.shown[:12])}. Both have to read and "
-            f"write the same ones, in the same order."
-        )
     if chain.end is not None:
         raise InvalidArgument(
             "couple: the chain has an END, after which it hears nothing. Couple it first, and call "
@@ -128,6 +121,13 @@ def _fits(chain: Chain, environment: Environment) -> None:
             "couple: the chain is a part of a larger one, and what the environment writes may lead "
             "to contexts that were not explored. Explore on until nothing is left, or take a "
             "chain over all windows (truncate_to)."
+        )
+    ours, theirs = chain.vocabulary.tokens, environment.vocabulary.tokens
+    if ours != theirs:
+        raise InvalidArgument(
+            f"couple: the chain has the tokens {' '.join(chain.vocabulary.shown[:12])}, and the "
+            f"environment {' '.join(environment.vocabulary.shown[:12])}. Both have to read and "
+            f"write the same ones, in the same order."
         )
 
 

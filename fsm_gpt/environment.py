@@ -164,7 +164,8 @@ class Environment:
             ],
             dtype=np.int64,
         )[kept]
-        return cls(known, named, *places.T, p[kept])
+        state, heard, written, after = places.T
+        return cls(known, named, state, heard, written, after, p[kept])
 
     @classmethod
     def channel(cls, vocabulary: VocabularyLike, matrix: Any) -> Environment:
@@ -194,7 +195,7 @@ class Environment:
         """
         known = Vocabulary.of(vocabulary)
         V = len(known)
-        changed = numbers([rate])[0]
+        changed = numbers([Fraction(rate) if isinstance(rate, int) else rate])[0]
         if not 0 <= changed <= 1:
             raise InvalidArgument(f"environment: a noise of {rate} is not between 0 and 1.")
         matrix = np.full((V, V), changed / V)

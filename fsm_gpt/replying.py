@@ -27,6 +27,8 @@ Texts: TypeAlias = list[tuple[tuple[int, ...], Any]]
 #: Pairs of a state and a token at most, of a chain that is a partner.
 MOST_MOVES = 2**20
 
+#: Of states that write an answer only so many tokens are named; a number tells them apart.
+LONGEST_NAME = 12
 #: The state in which a tool waits.
 LISTENS = "listens"
 
@@ -111,6 +113,8 @@ def _share(part: Any, whole: Any) -> Any:
 
 def _named(known: Vocabulary, ids: tuple[int, ...], names: list[str]) -> str:
     """The name of the state in which a tool has heard a token, and written the others."""
+    if len(ids) > LONGEST_NAME:
+        return f"{known.label(ids[:LONGEST_NAME])} ... ({len(names)})"
     name = f"{known.label(ids)} ..."
     return name if name not in names else f"{name} ({len(names)})"
 

@@ -248,6 +248,7 @@ def _total(
     unit: str,
 ) -> TotalReward:
     """Over n tokens, from a start or from the stationary distribution."""
+    error: Bound
     if start is not None:
         x, error = start, 0.0
     elif chain.end is not None:

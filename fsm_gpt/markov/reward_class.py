@@ -70,17 +70,18 @@ def class_reward(
         mixed_by=_mixed_by(chain, len(stationary.classes), stationary.periods[k]),
     )
     variance = found.variance
+    bound: Bound = UNCERTIFIED
     if part.value.dtype == object:
         mean, bound = simplified((pi * each).sum()), 0.0
         variance = simplified(variance)
     else:
         mean = math.fsum((pi * each).tolist())
         sizes = part.sum(part.probability * np.abs(part.value))
-        bound = UNCERTIFIED
         if error != UNCERTIFIED:
             relative = (float(error) + part.rounding + 2 * _UNIT) * (1 + float(error))
-            bound = relative * math.fsum((pi * sizes).tolist()) + part.value_error
-            if not math.isfinite(bound):
+            wrong = relative * math.fsum((pi * sizes).tolist()) + part.value_error
+            bound, reason = wrong, ""
+            if not math.isfinite(wrong):
                 bound, reason = UNCERTIFIED, "logarithms of numbers below 1e-300 lose digits"
     return ClassReward(
         states=states,

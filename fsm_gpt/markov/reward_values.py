@@ -153,8 +153,8 @@ def _surprisal(chain: Chain, name: str, start: Ids, p: Numbers) -> tuple[Numbers
     if p.dtype == object:
         import sympy
 
-        bits = (gathered(-sympy.log(sympy.sympify(one)) / sympy.log(2)) for one in p)
-        return objects(bits, p.shape), 0.0
+        exact = (gathered(-sympy.log(sympy.sympify(one)) / sympy.log(2)) for one in p)
+        return objects(exact, p.shape), 0.0
     bits = surprise_in_groups(start, p)
     longest = int(np.diff(start).max())
     error = (3 * longest + 8) * _UNIT * float(bits.max())

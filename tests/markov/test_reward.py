@@ -20,7 +20,7 @@ from fsm_gpt.errors import (
     StateOutOfRange,
     StateSpaceTooLarge,
 )
-from fsm_gpt.markov import fluctuation
+from fsm_gpt.markov import fluctuation, reward_total
 from tests.strategies import chains, edge_chains, irreducible_chains, structured_chains
 
 VALUES = st.fractions(min_value=-3, max_value=3, max_denominator=6)
@@ -113,6 +113,7 @@ def test_kemeny_and_snell_s_formula(chain: Chain, data: st.DataObject) -> None:
     assert (found.mean_per_token, found.variance_per_token) == by_transitions(chain, values)
 
 
+@settings(max_examples=20)
 @given(irreducible_chains(floats=True), st.data())
 def test_floats_are_within_their_bounds(chain: Chain, data: st.DataObject) -> None:
     values = table(chain, data).astype(np.float64)
@@ -132,10 +133,11 @@ def test_floats_are_within_their_bounds(chain: Chain, data: st.DataObject) -> No
     assert found.error_bound < 1e-9
 
 
+@settings(max_examples=15)
 @given(irreducible_chains(), st.data())
 def test_no_start_changes_the_long_run(chain: Chain, data: st.DataObject) -> None:
     values = table(chain, data)
-    found = [fg.reward(chain, values, start=s) for s in range(chain.n_states)]
+    found = [fg.reward(chain, values, start=s) for s in (None, 0, chain.n_states - 1)]
     assert len({one.mean_per_token for one in found}) == 1
     assert len({one.variance_per_token for one in found}) == 1
 
@@ -171,7 +173,7 @@ def test_the_proof_holds_for_any_solution(monkeypatch: pytest.MonkeyPatch, way: 
         found = fg.reward(chain, values, of="state")
         wrong = abs(found.variance_per_token - float(true))
         assert wrong <= found.variance_error + 1e-15
-        assert much == 0 or wrong > bounds[-1]
+        assert much == 0 or wrong > bounds[0]
         bounds.append(found.variance_error)
     assert bounds == sorted(bounds)
     assert bounds[0] < 1e-9
@@ -256,6 +258,7 @@ def test_integers_are_listed_and_floats_with_many_digits_refused() -> None:
 # ---- the surprisal ----
 
 
+@settings(max_examples=15)
 @given(irreducible_chains(floats=True))
 def test_the_mean_surprisal_is_the_entropy_rate(chain: Chain) -> None:
     found, rate = fg.reward(chain, "surprisal"), fg.entropy_rate(chain)
@@ -266,7 +269,7 @@ def test_the_mean_surprisal_is_the_entropy_rate(chain: Chain) -> None:
         assert abs(one.mean_per_token - rate.bits_per_token) <= one.error_bound + found.error_bound
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(edge_chains())
 def test_the_surprisal_in_rationals_is_that_in_floats(chain: Chain) -> None:
     start = 0
@@ -317,18 +320,43 @@ def test_tokens_until_the_end_are_geometric(p: str) -> None:
         near.until_end.distribution()
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(chains(), st.data())
-def test_until_the_end_is_what_many_tokens_earn(chain: Chain, data: st.DataObject) -> None:
+def test_until_the_end_by_first_steps(chain: Chain, data: st.DataObject) -> None:
+    """The first two moments satisfy m = E(r + m') and q = E(r^2 + 2 r m' + q'), which have one
+    solution among states from which a text surely ends; END earns nothing."""
     machine = chain.with_stop(data.draw(st.integers(0, chain.n_tokens - 1)))
-    start = data.draw(st.integers(0, chain.n_states - 1))
     values = np.vstack([table(chain, data), np.full((1, chain.n_tokens), Fraction(1000))])
-    found = fg.reward(machine.floats(), values, start=start, n=400)
-    surely = fg.hitting(machine, "END").probabilities[start] == 1
-    assert (found.until_end is not None) == surely
-    if surely and fg.hitting(machine.floats(), "END").mean_steps[start] < 20:
-        assert found.until_end.mean == pytest.approx(found.total.mean, rel=1e-6, abs=1e-6)
-        assert found.until_end.variance == pytest.approx(found.total.variance, rel=1e-3, abs=1e-6)
+    surely = fg.hitting(machine, "END").probabilities == 1
+    m, q = {machine.end: Fraction(0)}, {machine.end: Fraction(0)}
+    for start in range(chain.n_states):
+        ended = fg.reward(machine, values, start=start).until_end
+        assert (ended is not None) == surely[start]
+        if ended is not None:
+            m[start], q[start] = ended.mean, ended.variance + ended.mean**2
+    first, second = defaultdict(Fraction), defaultdict(Fraction)
+    for s, t, after, p in zip(*(column.tolist() for column in machine.edges()), strict=True):
+        if s in m and s != machine.end:
+            r = values[s, t]
+            first[s] += p * (r + m[after])
+            second[s] += p * (r**2 + 2 * r * m[after] + q[after])
+    for s in first:
+        assert (first[s], second[s]) == (m[s], q[s])
+
+
+def test_until_the_end_by_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Chain(np.random.default_rng(4).dirichlet(np.ones(3), 27)).with_stop(2)
+    values = [1.0, -3.0, 0.5]
+    small = fg.reward(machine, values, of="token", start="000").until_end
+    monkeypatch.setattr(reward_total, "DENSE_LIMIT", 1)
+    large = fg.reward(machine, values, of="token", start="000").until_end
+    assert (small.method[-11:], large.method[-8:]) == ("elimination", "products")
+    assert abs(small.mean - large.mean) <= small.error_bound + large.error_bound < 1e-11
+    assert abs(small.variance - large.variance) <= small.variance_error + large.variance_error
+    monkeypatch.setattr(reward_total, "_PRODUCTS", 2)
+    found = fg.reward(machine, values, of="token", start="000")
+    assert found.until_end is None
+    assert "after 2 tokens texts go on" in str(found)
 
 
 def test_a_text_that_may_end_needs_a_start() -> None:
@@ -381,25 +409,25 @@ def ring(n: int) -> Chain:
 
 
 def test_a_period_and_slow_mixing(monkeypatch: pytest.MonkeyPatch) -> None:
-    values = np.cos(np.arange(60))
-    small = fg.reward(ring(60), values, of="state")
-    true = fg.reward(ring(60), values, of="state", exact=True)
+    values = np.cos(np.arange(12))
+    small = fg.reward(ring(12), values, of="state")
+    true = fg.reward(ring(12), values, of="state", exact=True)
     assert abs(small.variance_per_token - float(true.variance_per_token)) <= small.variance_error
     monkeypatch.setattr(fluctuation, "ELIMINATION_LIMIT", 1)
-    lazy = fg.reward(ring(60), values, of="state")
+    lazy = fg.reward(ring(12), values, of="state")
     assert lazy.by_class[0].variance_method.endswith("products")
     assert lazy.variance_error == "uncertified"  # a period: no bound on how fast it forgets
     assert lazy.variance_per_token == pytest.approx(small.variance_per_token, rel=1e-9)
     monkeypatch.setattr(fluctuation, "_PRODUCTS", 1)
     assert (
-        fg.reward(ring(60), values, of="state").by_class[0].variance_method.endswith("elimination")
+        fg.reward(ring(12), values, of="state").by_class[0].variance_method.endswith("elimination")
     )
     monkeypatch.setattr(fluctuation, "DENSE_LIMIT", 1)
-    krylov = fg.reward(ring(60), values, of="state")
+    krylov = fg.reward(ring(12), values, of="state")
     assert krylov.by_class[0].variance_method.endswith("GMRES")
     assert krylov.variance_per_token == pytest.approx(small.variance_per_token, rel=1e-6)
     monkeypatch.setattr(fluctuation, "_KRYLOV", 1)
-    none = fg.reward(ring(60), values, of="state")
+    none = fg.reward(ring(12), values, of="state")
     assert none.variance_per_token is None
     assert "was not solved" in none.variance_uncertified_because
     assert none.mean_per_token == small.mean_per_token
@@ -416,7 +444,7 @@ def test_a_period_and_slow_mixing(monkeypatch: pytest.MonkeyPatch) -> None:
         ([[0, 1], [2, -math.inf]], {}, "token '1' in state 1 is -inf"),
         (["1/2", "x"], {"of": "token"}, "'x'"),
         (["1/2", "1/0"], {"of": "token"}, "1/0"),
-        ([1, 2], {}, 'of="state" or with of="token"'),
+        ([1, 2], {}, 'of="state" or of="token"'),
         ([1, 2, 3], {}, r"shape \(3,\)"),
         ([1, 2, 3], {"of": "token"}, r"\(2,\) is needed"),
         ([[1, 2], [3]], {}, "different lengths"),
