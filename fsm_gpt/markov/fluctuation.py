@@ -57,8 +57,8 @@ __all__ = ["Fluctuation", "asymptotic_variance"]
 
 Floats = npt.NDArray[np.float64]
 
-#: Products tried on a class too large to eliminate, and after them products of a Krylov method.
-_PRODUCTS, _KRYLOV = 2000, 600
+#: Products tried on a class too large to eliminate; after them rounds of GMRES, of 60 each.
+_PRODUCTS, _ROUNDS = 2000, 10
 
 
 class Fluctuation(NamedTuple):
@@ -239,7 +239,7 @@ def _by_krylov(earning: Earning, pi: Floats) -> _Solved | None:
         (earning.n, earning.n), matvec=lambda g: g - earning.expect(g), dtype=np.float64
     )
     with suppress(FsmGptError):
-        g, _ = gmres(A, beyond, rtol=1e-13, atol=0.0, restart=60, maxiter=_KRYLOV // 60)
+        g, _ = gmres(A, beyond, rtol=1e-13, atol=0.0, restart=60, maxiter=_ROUNDS)
         g = _centred(np.asarray(g))
         _, spread, _ = _settled(earning, g, mean)
         if spread <= 1e-8 * float(np.ptp(earning.value)):

@@ -56,7 +56,8 @@ class RewardDistribution(Bounded):
     def __str__(self) -> str:
         lines = [f"total over {self.tokens:,} tokens ({self.method}; {self.error_sentence})"]
         for total, p in list(zip(self.totals, self.probabilities, strict=True))[:32]:
-            lines.append(f"  {total}  {format_number(p)}")
+            short = total if total.denominator < 10**6 else format_number(float(total))
+            lines.append(f"  {short}  {format_number(p)}")
         if len(self.totals) > 32:
             lines.append(f"  ... and {len(self.totals) - 32:,} more totals")
         return "\n".join(lines)

@@ -12,8 +12,8 @@ from fsm_gpt.io import load, save
 
 
 def test_the_surprisal(fsm_gpt, made: Path) -> None:
-    chain = load(made / "chain.safetensors")
-    said = fsm_gpt("ask", "reward", str(made / "chain.safetensors"), "--values", "surprisal")
+    chain = load(made / "chain")
+    said = fsm_gpt("ask", "reward", str(made / "chain"), "--values", "surprisal")
     found = fg.reward(chain, "surprisal")
     assert said.out == f"{found}\n"
     assert f"{fg.entropy_rate(chain).bits_per_token:.6g} bits per token" in said.out
@@ -26,7 +26,7 @@ def test_values_in_a_file(fsm_gpt, folder: Path) -> None:
     (folder / "days.json").write_text('{"rain": "1/2"}')
     (folder / "both.json").write_text('[[0, "1/2"], [0, 0.5]]')
     (folder / "list.json").write_text("[0, 0.5]")
-    common = ("ask", "reward", "weather.safetensors", "--from", "sun", "--within", "2", "--json")
+    common = ("ask", "reward", "weather", "--from", "sun", "--within", "2", "--json")
     for more in (
         ("--values", "days.json"),
         ("--values", "both.json"),
@@ -46,9 +46,7 @@ def test_values_in_a_file(fsm_gpt, folder: Path) -> None:
 def test_until_the_end(fsm_gpt, folder: Path) -> None:
     save(Chain([["2/3", "1/3"]] * 2, vocabulary="th"), folder / "coin")
     (folder / "one.json").write_text('{"t": 1, "h": 1}')
-    said = fsm_gpt(
-        "ask", "reward", "coin.safetensors", "--values", "one.json", "--stop", "h", "--from", "t"
-    )
+    said = fsm_gpt("ask", "reward", "coin", "--values", "one.json", "--stop", "h", "--from", "t")
     assert "until the end: mean 3 reward, variance 6" in said.out
 
 
@@ -67,18 +65,22 @@ def test_until_the_end(fsm_gpt, folder: Path) -> None:
         ("[1, 2]", ("--within", "-1"), "-1"),
         ("[1, 2]", ("--distribution",), "--within"),
         ("[1, 2]", ("--from", "9"), "9"),
-        ("[0.1, 0.7]", ("--within", "3", "--distribution"), "multiples of no number"),
+        (
+            "[0.1, 0.7, 0.35, 0.2, 0.55, 0.9, 1.3, 3.14]",
+            ("--within", "3", "--distribution"),
+            "multiples of no number",
+        ),
     ],
 )
 def test_bad_values(
     fsm_gpt, made: Path, written: str, options: tuple[str, ...], words: str
 ) -> None:
     Path("values.json").write_text(written)
-    chain = str(made / "chain.safetensors")
+    chain = str(made / "chain")
     assert words in fsm_gpt("ask", "reward", chain, "--values", "values.json", *options).error
 
 
 def test_two_classes_need_a_start(fsm_gpt, made: Path) -> None:
-    two = str(made / "two-classes.safetensors")
+    two = str(made / "two-classes")
     assert "2 closed classes" in fsm_gpt("ask", "reward", two, "--values", "surprisal").error
     assert "no such file" in fsm_gpt("ask", "reward", two, "--values", "none.json").error

@@ -426,7 +426,7 @@ def test_a_period_and_slow_mixing(monkeypatch: pytest.MonkeyPatch) -> None:
     krylov = fg.reward(ring(12), values, of="state")
     assert krylov.by_class[0].variance_method.endswith("GMRES")
     assert krylov.variance_per_token == pytest.approx(small.variance_per_token, rel=1e-6)
-    monkeypatch.setattr(fluctuation, "_KRYLOV", 1)
+    monkeypatch.setattr(fluctuation, "_by_krylov", lambda earning, pi: None)
     none = fg.reward(ring(12), values, of="state")
     assert none.variance_per_token is None
     assert "was not solved" in none.variance_uncertified_because
