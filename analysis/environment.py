@@ -34,8 +34,8 @@ __all__ = ["RATES", "environments", "run"]
 
 #: Of the noise: how many tokens are replaced by one drawn evenly.
 RATES = (0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
-#: The words that the word-level GPT sees here.
-WORDS = 2
+#: The words that the word-level GPT sees here, by how they are told.
+WORDS, FEWER = ("last two words", 2), ("last word", 1)
 #: Longer cycles are not told state by state.
 TOLD = 12
 
@@ -58,7 +58,7 @@ def run(
     text
         What another model was trained on; it is only written down.
     quick
-        Fewer rates of noise.
+        Fewer rates of noise, and fewer words to see.
     rates
         The rates of noise to ask about.
     progress
@@ -68,7 +68,8 @@ def run(
     rates = ((0.0, 0.01, 1.0) if quick else RATES) if rates is None else rates
     models = {about.name: about.chain}
     if model is None:
-        models["word-level GPT, its last two words"] = extract(own_model(), truncate_to=WORDS)
+        words, seen = FEWER if quick else WORDS
+        models[f"word-level GPT, its {words}"] = extract(own_model(), truncate_to=seen)
     noise: list[list[Cell]] = []
     answers: list[list[Cell]] = []
     for place, (name, chain) in enumerate(models.items(), start=1):

@@ -32,7 +32,7 @@ def test_who_answers_makes_mixing_models_loop(quick: dict[str, Study]) -> None:
         alone, one, every, dictated = (
             dict(zip(table.columns, row, strict=True)) for row in table.rows if row[0] == name
         )
-        L = 3 if "baby" in str(name) else 2
+        L = 3 if "baby" in str(name) else 1
         assert (alone["periods"], alone["closed classes"]) == ("1", 1)
         assert one["periods"] == "1"
         assert every["periods"] == str(L + 1)
