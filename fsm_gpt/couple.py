@@ -30,13 +30,13 @@ import numpy.typing as npt
 
 from fsm_gpt.build import edge_list, window_rows
 from fsm_gpt.chain import Chain
-from fsm_gpt.compound import Pairs
+from fsm_gpt.compound import Pairs, some_of
 from fsm_gpt.environment import Environment
-from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.errors import InvalidArgument, StateSpaceTooLarge
 from fsm_gpt.pairing import PairMoves, explored
 from fsm_gpt.result import read_only
-from fsm_gpt.rows import Numbers, to_rationals
-from fsm_gpt.space import ContextSpace, Vocabulary
+from fsm_gpt.rows import Numbers, as_floats, to_rationals
+from fsm_gpt.space import ContextSpace, States, Vocabulary
 from fsm_gpt.storage import Edges
 
 __all__ = ["couple"]
@@ -62,6 +62,8 @@ def couple(
 
     Raises
     ------
+    InvalidChain
+        The environment's probabilities are symbols and those of the chain are floats.
     InvalidArgument
         The environment is not finite (a function, say), has other tokens, or the chain has an END
         or a part that is not explored.
@@ -94,8 +96,9 @@ def couple(
     _fits(chain, environment)
     chain, environment = _alike(chain, environment)
     begin = _begin(chain, start)
-    if len(environment.names) == 1 and not environment.speaking.any() and chain.is_window:
-        return _noisy_windows(chain, environment)
+    noise = len(environment.names) == 1 and not environment.speaking.any()
+    if noise and chain.is_window and start is None:
+        return _noisy_windows(chain, environment, max_memory_gib)
     moves = explored(chain, environment, begin, max_memory_gib=max_memory_gib)
     return _as_chain(chain, environment, moves)
 
@@ -137,7 +140,7 @@ def _alike(chain: Chain, environment: Environment) -> tuple[Chain, Environment]:
     exact = p.dtype == object or bool(((p == 0) | (p == 1)).all())  # no float is rounded there
     if chain.dtype == object and (exact or chain.kind == "symbolic"):
         return chain, _with(environment, to_rationals(p))
-    return chain.floats(), _with(environment, p.astype(np.float64))
+    return chain.floats(), _with(environment, as_floats(p, where="couple"))
 
 
 def _with(environment: Environment, probability: Numbers) -> Environment:
@@ -152,10 +155,17 @@ def _begin(chain: Chain, start: Any) -> Ids:
     return np.unique([chain.state(one) for one in (start if several else [start])])
 
 
-def _noisy_windows(chain: Chain, environment: Environment) -> Chain:
+def _noisy_windows(chain: Chain, environment: Environment, max_memory_gib: float) -> Chain:
     """The rows of a chain over windows behind a channel."""
     space, V = chain.states, chain.n_tokens
     assert isinstance(space, ContextSpace)
+    need = 3 * 8 * chain.n_states * V / 2**30  # the new rows, and two of their size on the way
+    if need > max_memory_gib:
+        raise StateSpaceTooLarge(
+            f"couple: new rows for {chain.n_states:,} windows take {need:,.2g} GiB while they are "
+            f"made, above the limit of {max_memory_gib:g} GiB. Shorten the context, or raise "
+            f"max_memory_gib."
+        )
     matrix = np.zeros((V, V), dtype=environment.probability.dtype)
     matrix[environment.heard, environment.written] = environment.probability
     return chain._with(
@@ -181,9 +191,10 @@ def _as_chain(chain: Chain, environment: Environment, moves: PairMoves) -> Chain
     at = np.flatnonzero(new)
     probability = np.add.reduceat(moves.probability[order], at)
     first, second = np.divmod(pairs, E)
-    states = chain.states if _same(chain, environment, pairs) else Pairs(
-        chain.states, environment.names, first, second
-    )  # fmt: skip
+    if E > 1:
+        states: States = Pairs(chain.states, environment.names, first, second)
+    else:
+        states = chain.states if len(pairs) == chain.n_states else some_of(chain.states, first)
     storage = edge_list(
         Edges(source[at], token[at], target[at], probability), states, vocabulary, normalize=False
     )
@@ -194,11 +205,6 @@ def _as_chain(chain: Chain, environment: Environment, moves: PairMoves) -> Chain
         tied=read_only(np.flatnonzero(np.isin(first, chain.tied)), np.int64),
         notes=(*chain.notes, f"coupled with {environment!r}"),
     )
-
-
-def _same(chain: Chain, environment: Environment, pairs: Ids) -> bool:
-    """Whether the states are those of the model, all of them."""
-    return len(environment.names) == 1 and len(pairs) == chain.n_states
 
 
 def _telling(chain: Chain, environment: Environment, moves: PairMoves) -> tuple[Vocabulary, Ids]:

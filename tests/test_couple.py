@@ -14,7 +14,13 @@ import fsm_gpt as fg
 from fsm_gpt.chain import Chain
 from fsm_gpt.compound import Pairs
 from fsm_gpt.environment import Environment
-from fsm_gpt.errors import InvalidArgument, InvalidText, StateOutOfRange, StateSpaceTooLarge
+from fsm_gpt.errors import (
+    InvalidArgument,
+    InvalidChain,
+    InvalidText,
+    StateOutOfRange,
+    StateSpaceTooLarge,
+)
 from tests.strategies import chains, probability_rows, window_chains
 
 
@@ -90,7 +96,7 @@ def test_every_text_is_as_likely_as_by_hand(chain: Chain, data: st.DataObject) -
         pairs = zip(product.states.first, product.states.second, strict=True)
         assert len(product.states) == len(set(pairs))
     else:
-        begin = start
+        begin = product.state(chain.states.tokens_of(start))
     assert product.kind == "rational"
     assert texts(product, begin, 3) == by_hand(chain, environment, start, 3)
     near = fg.couple(chain.floats(), environment, start=start)
@@ -233,6 +239,25 @@ def test_symbols_behind_noise() -> None:
         assert sympy.simplify(noisy.next_token[0, 1] - (a / 2 + sympy.Rational(1, 4))) == 0
 
 
+def test_symbols_in_the_environment() -> None:
+    """The binary symmetric channel (Cover & Thomas 2006, section 7.1.4)."""
+    f = sympy.Symbol("f", positive=True)
+    channel = Environment.channel(2, [[1 - f, f], [f, 1 - f]])
+    sure = Chain([[0, 1], [1, 0]]).exact()
+    noisy = fg.couple(sure, channel)
+    assert noisy.kind == "symbolic"
+    assert sympy.simplify(noisy.next_token[0, 0] - f) == 0
+    with pytest.raises(InvalidChain, match="couple: the rows hold symbols"):
+        fg.couple(sure.floats(), channel)
+
+
+def test_a_start_leaves_out_what_is_not_reached() -> None:
+    chain = Chain([[1.0, 0.0]] * 4)
+    product = fg.couple(chain, Environment.channel(2, np.eye(2)), start=["01", 0])
+    assert product.labels() == ["00", "01", "10"]
+    assert product.context == 2
+
+
 def test_an_explored_machine_is_followed_by_its_contexts() -> None:
     """Transitions that were decoded away are found again where the context is a state."""
     rows = np.random.default_rng(5).dirichlet(np.ones(2), 8)
@@ -291,6 +316,8 @@ def test_too_large_a_product_is_refused_before_it_is_made() -> None:
             Environment.replies("01", {"1": "0" * 50}),
             max_memory_gib=0.001,
         )
+    with pytest.raises(StateSpaceTooLarge, match="4,096 windows"):
+        fg.couple(Chain(np.full((2**12, 2), 0.5)), Environment.noise(2, 1), max_memory_gib=1e-5)
 
 
 @pytest.mark.parametrize(

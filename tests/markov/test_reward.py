@@ -359,6 +359,16 @@ def test_until_the_end_by_products(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "after 2 tokens texts go on" in str(found)
 
 
+def test_the_surprisal_of_a_whole_text() -> None:
+    """A fair coin until heads, in k throws with 2^-k: 2 bits (Cover & Thomas 2006, problem 2.1)."""
+    machine = Chain([["1/2", "1/2"]] * 2, vocabulary="th").with_stop("h")
+    found = fg.reward(machine, "surprisal", start="t")
+    assert (found.until_end.mean, found.until_end.variance) == (2, 2)
+    biased = Chain([[0.75, 0.25]] * 2, vocabulary="th").with_stop("h")
+    h = 2 - 0.75 * math.log2(3)
+    assert fg.reward(biased, "surprisal", start="t").until_end.mean == pytest.approx(4 * h)
+
+
 def test_a_text_that_may_end_needs_a_start() -> None:
     machine = Chain([[0.5, 0.5]] * 2).with_stop(1)
     with pytest.raises(NotUnique, match="Give a start"):
