@@ -28,8 +28,10 @@ _PUBLIC = {
     "fsm_gpt.capacity": ["capacity"],
     "fsm_gpt.chain": ["Chain"],
     "fsm_gpt.counts": ["context_coverage"],
+    "fsm_gpt.couple": ["couple"],
     "fsm_gpt.cutting": ["cutting_loss"],
     "fsm_gpt.decoding": ["Full", "Greedy", "MinP", "Temperature", "TopK", "TopP"],
+    "fsm_gpt.environment": ["Environment"],
     "fsm_gpt.explore": [
         "Exploration",
         "ExplorationInterrupted",
@@ -63,6 +65,7 @@ _PUBLIC = {
         "mixing_bounds",
         "mixing_time",
         "reversibility",
+        "reward",
         "spectrum",
         "stationary_distribution",
         "time_reversal",
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
     from fsm_gpt.capacity import capacity as capacity
     from fsm_gpt.chain import Chain as Chain
     from fsm_gpt.counts import context_coverage as context_coverage
+    from fsm_gpt.couple import couple as couple
     from fsm_gpt.cutting import cutting_loss as cutting_loss
     from fsm_gpt.decoding import (
         Full as Full,
@@ -88,6 +92,7 @@ if TYPE_CHECKING:
         TopK as TopK,
         TopP as TopP,
     )
+    from fsm_gpt.environment import Environment as Environment
     from fsm_gpt.explore import (
         Exploration as Exploration,
         ExplorationInterrupted as ExplorationInterrupted,
@@ -133,6 +138,7 @@ if TYPE_CHECKING:
         mixing_bounds as mixing_bounds,
         mixing_time as mixing_time,
         reversibility as reversibility,
+        reward as reward,
         spectrum as spectrum,
         stationary_distribution as stationary_distribution,
         time_reversal as time_reversal,

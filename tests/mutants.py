@@ -217,6 +217,31 @@ MUTANTS = [
         "f[edges.target[at]]",
     ),
     Mutant(
+        "a reward without what comes after",
+        "worth = self.value + after[self.target]",
+        "worth = self.value + 0 * after[self.target]",
+    ),
+    Mutant(
+        "Poisson's equation proven by nothing",
+        "math.sqrt(2 * time) * spread",
+        "0 * spread",
+    ),
+    Mutant(
+        "a total without the variance of its start",
+        "x * (variance + (mean - centre) ** 2)",
+        "x * (variance + 0 * (mean - centre) ** 2)",
+    ),
+    Mutant(
+        "END earns something",
+        "np.where(edges.source == chain.end, ",
+        "np.where(edges.source < 0, ",
+    ),
+    Mutant(
+        "totals on the wrong lattice",
+        "tokens * least + int(k) * step",
+        "least + int(k) * step",
+    ),
+    Mutant(
         "exact zeros of the spectrum not counted",
         "n_zero=chain.n_states - len(values)",
         "n_zero=chain.n_states - chain.n_states",

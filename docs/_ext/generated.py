@@ -34,7 +34,7 @@ _PLACE = re.compile(r"^<!-- generated: (\S+)(?: (.*))? -->$", re.MULTILINE)
 
 #: Where each public name and each module has its page, in the order of the pages.
 PAGES: dict[str, tuple[str, ...]] = {
-    "chain": ("chain", "space", "decoding", "counts", "simulate", "io"),
+    "chain": ("chain", "space", "decoding", "counts", "couple", "environment", "simulate", "io"),
     "models": ("gpt", "extract", "explore", "cutting"),
     "analyses": ("markov", "sampling", "series"),
     "capacity": ("capacity", "report.capacity_report"),

@@ -30,6 +30,7 @@ from fsm_gpt.markov.passage import (
     mean_first_passage,
 )
 from fsm_gpt.markov.reversal import Reversibility, reversibility, time_reversal
+from fsm_gpt.markov.reward import Reward, reward
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
 from fsm_gpt.markov.steps import StepDistribution, distribution_after
@@ -54,6 +55,7 @@ __all__ = [
     "MixingBounds",
     "MixingTime",
     "Reversibility",
+    "Reward",
     "Spectrum",
     "StationaryDistribution",
     "StepDistribution",
@@ -78,6 +80,7 @@ __all__ = [
     "mixing_bounds",
     "mixing_time",
     "reversibility",
+    "reward",
     "spectrum",
     "stationary_distribution",
     "time_reversal",

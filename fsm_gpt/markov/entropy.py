@@ -34,7 +34,7 @@ from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number
 from fsm_gpt.rows import Numbers, kind_of
 from fsm_gpt.storage import Edges
 
-__all__ = ["EntropyRate", "entropy_rate", "long_run"]
+__all__ = ["EntropyRate", "entropy_rate", "gathered", "long_run"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -172,10 +172,10 @@ def _exact_rate(pi: Numbers, edges: Edges) -> Any:
     for mass, row in zip(pi, rows, strict=True):
         total += sympy.sympify(mass) * exact_entropy(row)
     symbolic = "symbolic" in (kind_of(pi), kind_of(edges.probability))
-    return sympy.simplify(total) if symbolic else _gathered(total)
+    return sympy.simplify(total) if symbolic else gathered(total)
 
 
-def _gathered(expression: Any) -> Any:
+def gathered(expression: Any) -> Any:
     """The logarithms of rationals taken apart into those of primes, so that they cancel."""
     import sympy
 

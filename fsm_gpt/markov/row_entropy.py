@@ -31,6 +31,7 @@ __all__ = [
     "mean_entropy",
     "row_entropies",
     "surprise",
+    "surprise_in_groups",
     "with_rounding",
 ]
 
@@ -64,7 +65,7 @@ def surprise(p: Numbers) -> Numbers:
     >>> float(surprise(np.array([[1e-20, 1.0]]))[0, 1]) > 0
     True
     """
-    return _surprise(_starts(p), p.ravel()).reshape(p.shape)
+    return surprise_in_groups(_starts(p), p.ravel()).reshape(p.shape)
 
 
 def _starts(rows: Numbers) -> Ids:
@@ -73,7 +74,7 @@ def _starts(rows: Numbers) -> Ids:
     return np.asarray(np.arange(n + 1, dtype=np.int64) * V)
 
 
-def _surprise(start: Ids, p: Numbers) -> Numbers:
+def surprise_in_groups(start: Ids, p: Numbers) -> Numbers:
     """The same for rows ``p[start[s]:start[s + 1]]``, none of them empty."""
     with np.errstate(divide="ignore"):
         bits = -np.log2(p)
@@ -91,7 +92,7 @@ def _entropies(start: Ids, weight: Numbers) -> Numbers:
     sums = np.add.reduceat(weight, start[:-1])
     p = weight / np.repeat(np.where(sums == 0, 1.0, sums), np.diff(start))
     with np.errstate(invalid="ignore"):
-        terms = np.where(p > 0, p * _surprise(start, p), 0.0)
+        terms = np.where(p > 0, p * surprise_in_groups(start, p), 0.0)
     return np.asarray(np.add.reduceat(terms, start[:-1]))
 
 

@@ -201,6 +201,7 @@ LONG_RUN = {
     "mixing bounds": fg.mixing_bounds,
     "mixing time": fg.mixing_time,
     "reversibility": fg.reversibility,
+    "reward": lambda chain: fg.reward(chain, "surprisal"),
     "spectrum": fg.spectrum,
     "stationary distribution": fg.stationary_distribution,
     "time reversal": fg.time_reversal,
