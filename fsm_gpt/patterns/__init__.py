@@ -8,6 +8,7 @@ those of :mod:`fsm_gpt.markov`.
 
 from __future__ import annotations
 
-from fsm_gpt.patterns.pattern import Pattern, pattern
+from fsm_gpt.patterns.found import Pattern
+from fsm_gpt.patterns.pattern import pattern
 
 __all__ = ["Pattern", "pattern"]

@@ -16,8 +16,7 @@ stands for all of them. So the size of an automaton depends on the expression an
 vocabulary. Over tokens each token is one sign, written by its name in angle brackets:
 ``<the> <old>* (<cat>|<dog>)``, ``[^<the><a>]``; blanks outside the brackets mean nothing.
 
-A pattern may come from anywhere, so its length, the width of its ranges and the size of what it
-stands for are bounded before the library builds anything.
+How a pattern is read, and what is refused before anything is built: :mod:`fsm_gpt.patterns.lexing`.
 """
 
 from __future__ import annotations
@@ -25,31 +24,32 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.patterns.lexing import (
+    blanks_escaped,
+    check_escapes,
+    check_ranges,
+    read,
+    refusal,
+)
 from fsm_gpt.space import Vocabulary, visible
 
 if TYPE_CHECKING:
     from automata.regex.lexer import Token
 
-__all__ = ["By", "Signs", "refusal", "signs_of"]
+__all__ = ["By", "Signs", "signs_of"]
 
 By: TypeAlias = Literal["character", "token"]
 
 #: Longer patterns are refused.
 LONGEST = 1000
-#: Characters that the ranges of a pattern may span, all together.
-WIDEST = 2**16
-#: States that the pattern's automaton may have before it is made deterministic.
-MOST_STATES = 2000
 
 #: Private signs begin here; no text of a vocabulary is read in their place.
 _FIRST_SIGN = 0xF0000
 #: A sign that stands for nothing at all: an empty class.
 _NOTHING = chr(_FIRST_SIGN - 1)
-_LETTERS = frozenset("nrtvfasSdDwW")
 _OPERATORS = frozenset("().|*+?&^{}[],0123456789")
 
 
@@ -67,12 +67,6 @@ class Signs:
     def alphabet(self) -> frozenset[str]:
         """Every sign."""
         return frozenset(self.of.values()) | {self.other, _NOTHING}
-
-
-def refusal(pattern: str, why: str) -> InvalidArgument:
-    """The error for a pattern that is not read."""
-    shown = visible(pattern) if len(pattern) <= 60 else f"{visible(pattern[:57])}..."
-    return InvalidArgument(f"pattern {shown!r}: {why}")
 
 
 def signs_of(pattern: str, vocabulary: Vocabulary, *, by: By = "character") -> Signs:
@@ -100,11 +94,11 @@ def signs_of(pattern: str, vocabulary: Vocabulary, *, by: By = "character") -> S
         text, names = _over_tokens(pattern, vocabulary)
         alphabet = frozenset(names) | {chr(_FIRST_SIGN + len(names))}
     else:
-        _check_escapes(pattern)
-        text, names = _blanks_escaped(pattern), {}
-        _check_ranges(pattern)
+        check_escapes(pattern)
+        text, names = blanks_escaped(pattern), {}
+        check_ranges(pattern)
         alphabet = frozenset("".join((*vocabulary.tokens, vocabulary.separator)))
-    tokens = _read(pattern, text, alphabet, names)
+    tokens = read(pattern, text, alphabet, names)
     members = [_meaning(pattern, token, alphabet, names) for token in tokens]
     sign_of = _grouped(alphabet, [m for m in members if m is not None])
     drawn = [
@@ -152,103 +146,6 @@ def _token(pattern: str, name: str, vocabulary: Vocabulary) -> str:
 
 def _some(names: Sequence[str]) -> str:
     return " ".join(names[:20]) + (" ..." if len(names) > 20 else "")
-
-
-def _check_escapes(pattern: str) -> None:
-    """Refuse a backslash that would silently mean something else than in other dialects."""
-    rest = re.sub(r"\\(.)", lambda found: _known(pattern, found[1]), pattern, flags=re.DOTALL)
-    if rest.endswith("\\"):
-        raise refusal(pattern, "it ends in a backslash. Write \\\\ for the sign itself.")
-
-
-def _known(pattern: str, sign: str) -> str:
-    if sign.isalnum() and sign not in _LETTERS:
-        raise refusal(
-            pattern,
-            f"\\{sign} means nothing here. After a backslash stands one of the letters "
-            f"{' '.join(sorted(_LETTERS))}, or a sign whose meaning is taken away.",
-        )
-    return ""
-
-
-def _blanks_escaped(pattern: str) -> str:
-    """The pattern with a backslash before each blank that the library would not read."""
-
-    def escaped(found: re.Match[str]) -> str:
-        sign = found[0][-1]
-        if sign == " " or not sign.isspace():
-            return found[0]
-        return "\\n" if sign == "\n" else f"\\{sign}"
-
-    return re.sub(r"\\.|.", escaped, pattern, flags=re.DOTALL)
-
-
-def _check_ranges(pattern: str) -> None:
-    """Refuse ranges that would be written out as more characters than there is room for."""
-    spans = (
-        max(map(ord, found[2])) - ord(found[1])
-        for found in re.finditer(r"(?=(.)-(\\?.))", pattern, flags=re.DOTALL)
-    )
-    total = sum(span for span in spans if span > 0)
-    if total > WIDEST:
-        raise refusal(
-            pattern,
-            f"its ranges span {total:,} characters, and at most {WIDEST:,} are written out. Use . "
-            f"or [^...] for most characters.",
-        )
-
-
-def _read(
-    pattern: str, text: str, alphabet: frozenset[str], names: dict[str, str]
-) -> list[Token[Any]]:
-    """The pattern cut into operators and what they act on, checked for size."""
-    from automata.base.exceptions import RegexException
-    from automata.regex.parser import get_regex_lexer
-    from automata.regex.postfix import validate_tokens
-
-    try:
-        tokens = get_regex_lexer(alphabet, count()).lex(text)
-        validate_tokens(tokens)
-    except (RegexException, ValueError) as problem:
-        said = re.sub(r"<\w+: (.*?)>", r"\1", str(getattr(problem, "message", problem)))
-        said = "".join(f"<{names[c]}>" if c in names else c for c in said)
-        raise refusal(pattern, f"it cannot be read. {visible(said).rstrip('.')}.") from None
-    size = _size(pattern, tokens) if tokens else 1
-    if size > MOST_STATES:
-        raise refusal(
-            pattern,
-            f"it stands for an automaton of about {size:,} states, and at most {MOST_STATES:,} are "
-            f"built. Make its counts smaller.",
-        )
-    return tokens
-
-
-def _size(pattern: str, tokens: list[Token[Any]]) -> int:
-    """About how many states the automaton will have that the library builds."""
-    from automata.regex.parser import (
-        ConcatToken,
-        QuantifierToken,
-        UnionToken,
-        add_concat_and_empty_string_tokens,
-    )
-    from automata.regex.postfix import InfixOperator, PostfixOperator, tokens_to_postfix
-
-    stack: list[int] = []
-    for token in tokens_to_postfix(add_concat_and_empty_string_tokens(tokens, count())):
-        if isinstance(token, InfixOperator):
-            right, left = stack.pop(), stack.pop()
-            plain = isinstance(token, (ConcatToken, UnionToken))
-            stack.append(left + right + 1 if plain else left * right)
-        elif isinstance(token, PostfixOperator):
-            copies = 1
-            if isinstance(token, QuantifierToken):
-                copies = max(token.lower_bound, token.upper_bound or 0)
-                if token.upper_bound == 0:  # which the library takes for {0,1}
-                    raise refusal(pattern, f"{token.text} asks for nothing. Leave it out.")
-            stack.append(stack.pop() * max(copies, 1) + 1)
-        else:
-            stack.append(2)
-    return max(stack)
 
 
 def _meaning(

@@ -182,7 +182,10 @@ def _contents(page: dict[str, Any]) -> list[tuple[str, str]]:
     table = page["table_figure"]
     named = [
         ("summary", "Summary", True),
-        ("beside", "Whole model", page["beside"]),
+        *(
+            (f"beside-{i}" if i else "beside", b["name"], True)
+            for i, b in enumerate(page["beside"])
+        ),
         ("contexts", "Contexts", table and page["table_first"]),
         ("training", "Training", page["training"]),
         ("graph", "Graph", True),
