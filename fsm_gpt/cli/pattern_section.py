@@ -63,11 +63,11 @@ def pattern_section(chain: Chain, regex: str, *, note: Callable[[str], None]) ->
     )
     numbers = {"pattern": found.to_dict(), "within": [one.to_dict() for one in near]}
     return Beside(
+        name="Pattern",
         heading=heading,
         sentences=tuple(sentences),
         tables=(table,),
         numbers=numbers,
-        name="Pattern",
     )
 
 

@@ -62,3 +62,27 @@ def test_what_is_refused(fsm_gpt, made: Path, args: tuple[str, ...], words: str)
 
 def test_a_pattern_is_needed(fsm_gpt, made: Path) -> None:
     assert "regex" in fsm_gpt("ask", "pattern", str(made / "chain")).error
+
+
+def test_a_report_has_a_section_of_each_pattern(fsm_gpt, made: Path, folder: Path) -> None:
+    args = ("report", str(made / "chain"), "--pattern", "0(1|0)1", "--pattern", "<0>")
+    said = fsm_gpt(*args[:4], "--pattern", "11", "-o", "r.json")
+    assert said.code == 0, said.err
+    first, second = json.loads((folder / "r.json").read_text())["beside"]
+    found = fg.pattern(load(made / "chain"), "0(1|0)1", within=10)
+    assert first["numbers"]["within"][0]["probability_within"] == found.probability_within
+    assert first["numbers"]["pattern"]["mean_tokens"] == pytest.approx(found.mean_tokens)
+    assert second["heading"] == "The pattern 11"
+    assert fsm_gpt(*args[:4], "--pattern", "11", "-o", "r.html").code == 0
+    page = (folder / "r.html").read_text()
+    assert '<section id="beside">' in page
+    assert 'href="#beside-1"' in page
+    assert f"{found.mean_tokens:.6g} tokens are expected" in page
+    assert "no token of this chain has" in fsm_gpt(*args, "-o", "r.html").error
+
+
+def test_a_report_says_why_a_pattern_has_no_answer(fsm_gpt, made: Path, folder: Path) -> None:
+    assert fsm_gpt("report", str(made / "two-classes"), "--pattern", "0", "-o", "r.md").code == 0
+    page = (folder / "r.md").read_text()
+    assert "What the pattern does in the texts of this chain is not known" in page
+    assert "2 closed classes" in page
