@@ -75,6 +75,10 @@ def within(made: Product, x: Numbers, steps: int, place: int | None) -> Number:
     """The probability of being in an absorbing state after some tokens, its error absolute."""
     if place is None or (made.begins == place).all():
         return Number(_zero(made.chain) + (place is not None), certain=True)
+    if made.chain.kind == "symbolic":  # symbols are not held against zero, as a start would be
+        for _ in range(steps):
+            x = made.chain.push(x)
+        return Number(_plain(x[place]))
     found = distribution_after(made.chain, steps, start=x)
     value, bound = _plain(found.probabilities[place]), found.error_bound
     if bound != UNCERTIFIED:  # it is relative

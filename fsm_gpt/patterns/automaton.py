@@ -40,7 +40,7 @@ MOST_STATES = 4096
 #: Members of sets of states that are looked at while building them.
 MOST_WORK = 20_000_000
 #: Entries of the table of states and tokens.
-MOST_ENTRIES = 2**25
+MOST_ENTRIES = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +68,14 @@ class Automaton:
 
     def hopeless(self) -> Mask:
         """The states from which no occurrence ends any more, shape (Q,)."""
-        hope = (self.ends > 0).any(axis=1)
-        while True:
-            more = hope | hope[self.next].any(axis=1)
-            if (more == hope).all():
-                return ~hope
-            hope = more
+        Q = self.n_states
+        leads = np.zeros((Q, Q), dtype=bool)
+        leads[np.arange(Q)[:, None], self.next] = True
+        hope = new = (self.ends > 0).any(axis=1)
+        while new.any():
+            new = leads[:, new].any(axis=1) & ~hope
+            hope = hope | new
+        return ~hope
 
 
 def automaton(

@@ -259,6 +259,7 @@ def test_symbols_are_answered() -> None:
     assert sympy.simplify(found.mean_tokens - (1 / p + 1 / p**2)) == 0
     assert sympy.simplify(found.ends_per_token - p**2) == 0
     assert sympy.simplify(found.expected_ends - 2 * p**2) == 0
+    assert sympy.simplify(fg.pattern(coin, "HH", within=2).probability_within - p**2) == 0
 
 
 def test_a_part_of_a_chain_bounds_the_whole() -> None:
