@@ -151,7 +151,8 @@ def frequency(made: Product, x: Numbers, r: Numbers) -> Number:
     parts = stationary_distribution(chain)
     rates = np.array([(pi * r[states]).sum() for states, pi in parts.classes], dtype=r.dtype)
     if len(rates) == 1:
-        weights, error = np.array([_zero(chain) + 1], dtype=r.dtype), 0.0
+        weights: Numbers = np.array([_zero(chain) + 1], dtype=r.dtype)
+        error: Bound = 0.0
     else:
         weights, error = class_weights(chain, structure, x)
     value = _plain((weights * rates).sum())

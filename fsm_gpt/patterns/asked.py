@@ -63,13 +63,11 @@ class Asked:
                 self._try(found, ("left",), lambda: (self._beyond(found["ever"], x),))
                 if found["ever"].value != 1:
                     del found["mean"]
-        if left is None:
-            self._count(found)
-        else:
+        if left is not None:
             self.notes.append(
-                "a part of the chain is unexplored: the probabilities are lower bounds, and how "
-                "often the pattern occurs is not known"
+                "a part of the chain is unexplored, so that probabilities are lower bounds"
             )
+        self._count(found)
         return found
 
     def _beyond(self, lower: Number, x: Numbers) -> Number:
@@ -89,6 +87,11 @@ class Asked:
             until_match=False,
             max_memory_gib=self.max_memory_gib,
         )
+        if made.places[LEFT] is not None:
+            self.notes.append(
+                "how often the pattern occurs is not known, as a part of the chain is unexplored"
+            )
+            return
         x = made.start(self.weights[self.states])
         r = ends_of(made, self.machine)
         if self.steps is not None:

@@ -27,7 +27,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.errors import StateSpaceTooLarge
-from fsm_gpt.patterns.regex import By, Signs, refusal, signs_of
+from fsm_gpt.patterns.lexing import refusal
+from fsm_gpt.patterns.regex import By, Signs, signs_of
 from fsm_gpt.space import Vocabulary
 
 __all__ = ["Automaton", "automaton"]
@@ -75,7 +76,7 @@ class Automaton:
         while new.any():
             new = leads[:, new].any(axis=1) & ~hope
             hope = hope | new
-        return ~hope
+        return np.asarray(~hope)
 
 
 def automaton(

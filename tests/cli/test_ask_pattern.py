@@ -38,7 +38,7 @@ def test_from_a_prompt_to_an_end(fsm_gpt, made: Path) -> None:
 
 
 def test_over_tokens_and_decoded(fsm_gpt, made: Path) -> None:
-    args = ("ask", "pattern", str(made / "chain"), "--regex", "<1> <1>", "--tokens", "--greedy")
+    args = ("ask", "pattern", str(made / "chain"), "--regex", "<1> <0>", "--tokens", "--greedy")
     said = fsm_gpt(*args, "--from", "000")
     assert said.code == 0, said.err
     assert "ever matches: probability 1" in said.out

@@ -133,4 +133,5 @@ def test_blanks_of_every_kind_are_read() -> None:
     for sign in blanks:
         made = automaton(sign, blanks, anchored=True)
         assert made.ends[0].tolist() == [int(other == sign) for other in blanks]
-        assert automaton(f"\\{sign}[{sign}]", blanks, anchored=True).n_states == 4 or sign == "x"
+        if sign != "x":
+            assert automaton(f"\\{sign}[{sign}]", blanks, anchored=True).n_states == 4
