@@ -66,14 +66,13 @@ def test_a_pattern_is_needed(fsm_gpt, made: Path) -> None:
 
 def test_a_report_has_a_section_of_each_pattern(fsm_gpt, made: Path, folder: Path) -> None:
     args = ("report", str(made / "chain"), "--pattern", "0(1|0)1", "--pattern", "<0>")
-    said = fsm_gpt(*args[:4], "--pattern", "11", "-o", "r.json")
+    said = fsm_gpt(*args[:4], "--pattern", "11", "-o", "r.html", "--json")
     assert said.code == 0, said.err
-    first, second = json.loads((folder / "r.json").read_text())["beside"]
+    first, second = json.loads(said.out)["beside"]
     found = fg.pattern(load(made / "chain"), "0(1|0)1", within=10)
     assert first["numbers"]["within"][0]["probability_within"] == found.probability_within
     assert first["numbers"]["pattern"]["mean_tokens"] == pytest.approx(found.mean_tokens)
     assert second["heading"] == "The pattern 11"
-    assert fsm_gpt(*args[:4], "--pattern", "11", "-o", "r.html").code == 0
     page = (folder / "r.html").read_text()
     assert '<section id="beside">' in page
     assert 'href="#beside-1"' in page

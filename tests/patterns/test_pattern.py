@@ -40,9 +40,9 @@ def leading(first: str, second: str, heads: Fraction) -> Fraction:
 
 @pytest.mark.parametrize("heads", [HALF, Fraction(1, 3)], ids=str)
 def test_waiting_times_are_conways(heads: Fraction) -> None:
-    for L in (1, 3):
+    for L, words in ((1, WORDS), (3, WORDS[-3:])):
         coin = Chain([[heads, 1 - heads]] * 2**L, vocabulary="HT")
-        for word in WORDS:
+        for word in words:
             found = fg.pattern(coin, word, start=0)
             assert found.mean_tokens == leading(word, word, heads)
             assert found.probability == 1
@@ -107,8 +107,8 @@ def found_and_counted(chain: Chain, regex: str, n: int, *, anchored: bool) -> No
     assert found.error_bound == 0
 
 
-@settings(max_examples=100)
-@given(small_chains(), st.data(), st.integers(0, 4), st.booleans())
+@settings(max_examples=80)
+@given(small_chains(), st.data(), st.integers(0, 3), st.booleans())
 def test_texts_match_as_re_says(chain: Chain, data: st.DataObject, n: int, anchored: bool) -> None:
     letters = "".join(sorted(set("".join((*chain.vocabulary, chain.vocabulary.separator)))))
     regex = data.draw(regexes(letters))
@@ -137,6 +137,7 @@ def test_other_syntax_means_what_re_means(regex: str, anchored: bool) -> None:
     found_and_counted(chain, regex, 3, anchored=anchored)
 
 
+@settings(max_examples=20)
 @given(st.data())
 def test_the_long_run_is_what_a_stationary_text_does(data: st.DataObject) -> None:
     """A word of m tokens ends as often as a stationary text of m tokens is that word."""
@@ -303,6 +304,7 @@ def test_patterns_over_tokens() -> None:
 # ---- given that it matches ----
 
 
+@settings(max_examples=25)
 @given(small_chains(), st.data(), st.booleans())
 def test_texts_given_that_they_match(chain: Chain, data: st.DataObject, anchored: bool) -> None:
     """P(text | it ever matches) = P(text) / P(ever) for each text that has matched already."""
