@@ -3,17 +3,21 @@ r"""The numbers of a pattern, on the product of a chain and its automaton.
 Let x be the distribution of the pair in which the text begins. Until the first match the product
 has one absorbing state m for it, so that
 
-    P(match within n tokens) = (x A^n)(m),    P(match ever) = x h,    E(tokens until then) = x k,
+    P(match within n tokens) = (x A^n)(m) = sum_{k<n} x A^k a,
+    P(match ever) = x h,    E(tokens until then) = x k,
 
-h and k being the probability of hitting m and the mean time to it from each pair. If the automaton
-goes on after a match, let r(i) be the mean number of occurrences that end in the token emitted in
-pair i. Then sum_{k<n} x B^k r occurrences are expected to end in n tokens, and in the long run
-sum_c w_c pi_c r of them a token, where w_c is the probability of ending in the closed class c and
-pi_c its stationary distribution (Norris 1997, theorems 1.10.2 and 1.3.2).
+a, h and k being the probability of going to m with the next token, that of ever hitting it, and
+the mean time to it, from each pair. If the automaton goes on after a match, let r(i) be the mean
+number of occurrences that end in the token emitted in pair i. Then sum_{k<n} x B^k r occurrences
+are expected to end in n tokens, and in the long run sum_c w_c pi_c r of them a token, where w_c is
+the probability of ending in the closed class c and pi_c its stationary distribution (Norris 1997,
+theorems 1.10.2 and 1.3.2).
 
 *Error.* Nothing is subtracted. Sums over states are of numbers of one sign: if their terms are
-right to a relative error e, so are they, up to a rounding for each term. After k steps an entry
-of x B^k is right to a factor within exp(+- k (V + d + 1) u) (:mod:`fsm_gpt.markov.steps`).
+right to a relative error e, so are they, up to the roundings that a term takes part in. After k
+steps an entry of x B^k is right to a factor within exp(+- k (V + d + 1) u) if d transitions at
+most lead to one pair (:mod:`fsm_gpt.markov.steps`). A product that underflows loses 2^-1022 at
+most, and what would have come of it is no more.
 
 References
 ----------
@@ -36,7 +40,6 @@ from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.hitting import hitting
 from fsm_gpt.markov.limiting import class_weights
 from fsm_gpt.markov.stationary import stationary_distribution
-from fsm_gpt.markov.steps import distribution_after
 from fsm_gpt.patterns.automaton import Automaton
 from fsm_gpt.patterns.product import Product
 from fsm_gpt.result import UNCERTIFIED, Bound
@@ -47,8 +50,8 @@ __all__ = ["Number", "ever", "expected_ends", "frequency", "within", "worst"]
 Ids = npt.NDArray[np.int64]
 
 _UNIT = 2.0**-53
-#: Products above this keep all their digits.
-_SMALLEST = 1e-300
+_BLOCK = 256
+_PRODUCTS = "products of a vector with P"
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,15 +78,14 @@ def within(made: Product, x: Numbers, steps: int, place: int | None) -> Number:
     """The probability of being in an absorbing state after some tokens, its error absolute."""
     if place is None or (made.begins == place).all():
         return Number(_zero(made.chain) + (place is not None), certain=True)
-    if made.chain.kind == "symbolic":  # symbols are not held against zero, as a start would be
-        for _ in range(steps):
-            x = made.chain.push(x)
-        return Number(_plain(x[place]))
-    found = distribution_after(made.chain, steps, start=x)
-    value, bound = _plain(found.probabilities[place]), found.error_bound
-    if bound != UNCERTIFIED:  # it is relative
-        bound = float(bound) * float(value) if bound else 0.0
-    return Number(value, bound, found.uncertified_because, found.method)
+    edges = made.chain.edges()
+    on = (edges.target == place) & (edges.source != place)
+    r = _added(made.chain, edges.source[on], edges.probability[on])
+    value, relative, lost = _accumulated(made, x, r, steps)
+    value = value + x[place]
+    if made.chain.dtype == object:
+        return Number(_plain(value), method=_PRODUCTS)
+    return Number(_plain(value), relative * float(value) + lost, method=_PRODUCTS)
 
 
 def ever(made: Product, x: Numbers, places: Sequence[int | None]) -> tuple[Number, Number]:
@@ -116,32 +118,56 @@ def ends_of(made: Product, machine: Automaton) -> Numbers:
     on = (edges.source < made.n_pairs) & (edges.target < made.n_pairs)
     source, token = edges.source[on], edges.token[on]
     ends = machine.ends[made.second[source], machine.column[token]]
-    if made.chain.dtype == object:
-        total = np.array([_zero(made.chain)] * made.chain.n_states, dtype=object)
-        np.add.at(total, source, edges.probability[on] * ends)
+    return _added(made.chain, source, edges.probability[on] * ends)
+
+
+def _added(chain: Chain, source: Ids, values: Numbers) -> Numbers:
+    """The sum of the values of each state."""
+    if chain.dtype == object:
+        total = np.array([_zero(chain)] * chain.n_states, dtype=object)
+        np.add.at(total, source, values)
         return total
-    weights = edges.probability[on].astype(np.float64) * ends
-    return np.bincount(source, weights=weights, minlength=made.chain.n_states)
+    return np.bincount(source, weights=values.astype(np.float64), minlength=chain.n_states)
 
 
 def expected_ends(made: Product, x: Numbers, r: Numbers, steps: int) -> Number:
     """How many occurrences are expected to end in some tokens, its error relative."""
-    chain, exact = made.chain, made.chain.dtype == object
-    edges = chain.raw_edges()
-    smallest = math.inf if exact else _least(edges.probability)
-    total, least = _zero(chain), math.inf
+    value, relative, lost = _accumulated(made, x, r, steps)
+    if made.chain.dtype == object:
+        return Number(_plain(value), method=_PRODUCTS)
+    if value > 0:
+        return Number(value, relative + lost / value, method=_PRODUCTS)
+    y = x > 0  # whether nothing can end in these tokens, or what does is too rare for floats
     for _ in range(steps):
-        total = total + (x * r).sum()
-        if not exact:
-            least = min(least, _least(x) * min(smallest, _least(r)))
+        if (y & (r > 0)).any():
+            return Number(value, UNCERTIFIED, "what it adds up is lost by underflow", _PRODUCTS)
+        y = made.chain.push(y.astype(np.float64)) > 0
+    return Number(value, method=_PRODUCTS)
+
+
+def _accumulated(made: Product, x: Numbers, r: Numbers, steps: int) -> tuple[Any, float, float]:
+    """sum_{k < steps} x A^k r, a bound on its relative error, and what underflow may take away."""
+    chain = made.chain
+    total = _zero(chain)
+    for _ in range(steps):
+        total = total + _sum(x * r)
         x = chain.push(x)
-    if exact:
-        return Number(_plain(total))
-    if least < _SMALLEST:
-        return Number(float(total), UNCERTIFIED, f"products below {_SMALLEST:g} lose digits")
-    into = int(np.bincount(edges.target).max())
-    roundings = steps * (chain.n_tokens + into + 2) + chain.n_states + chain.n_tokens + 4
-    return Number(float(total), math.expm1(roundings * _UNIT * (1 + 1e-4)))
+    if chain.dtype == object:
+        return total, 0.0, 0.0
+    edges = chain.raw_edges()
+    # Pairs alone count: what is absorbed does not come back to them.
+    into = int(np.bincount(edges.target, minlength=1)[: made.n_pairs].max(initial=0))
+    degrees = steps * (chain.n_tokens + into + 2)
+    roundings = degrees + 2 * chain.n_tokens + _BLOCK + chain.n_states // _BLOCK + 8
+    lost = 2.0 * steps**2 * (len(edges.target) + chain.n_states) * max(1.0, float(r.max()))
+    return float(total), math.expm1(roundings * _UNIT * (1 + 1e-4)), lost * 2.0**-1022
+
+
+def _sum(values: Numbers) -> Any:
+    """The sum, in blocks, so that each value takes part in few additions."""
+    whole = len(values) // _BLOCK * _BLOCK
+    blocks = values[:whole].reshape(-1, _BLOCK).sum(axis=1)
+    return blocks.sum() + values[whole:].sum()
 
 
 def frequency(made: Product, x: Numbers, r: Numbers) -> Number:
@@ -165,11 +191,6 @@ def frequency(made: Product, x: Numbers, r: Numbers) -> Number:
     relative = float(parts.error_bound) + roundings * _UNIT
     bound = (float(error) * float(rates.sum()) + relative * float(value)) * (1 + 1e-4)
     return Number(value, bound, "", parts.method)
-
-
-def _least(values: Numbers) -> float:
-    """The smallest value above zero."""
-    return float(np.min(values, where=values > 0, initial=np.inf))
 
 
 def _zero(chain: Chain) -> Any:
