@@ -147,12 +147,14 @@ def expected_ends(made: Product, x: Numbers, r: Numbers, steps: int) -> Number:
 
 def _accumulated(made: Product, x: Numbers, r: Numbers, steps: int) -> tuple[Any, float, float]:
     """sum_{k < steps} x A^k r, a bound on its relative error, and what underflow may take away."""
-    chain = made.chain
-    total = _zero(chain)
+    chain, exact = made.chain, made.chain.dtype == object
+    total, some = _zero(chain), np.flatnonzero(r != 0)
+    x = x.copy()
+    spare = None if exact else np.empty_like(x)  # a new vector at each step takes longer
     for _ in range(steps):
-        total = total + _sum(x * r)
-        x = chain.push(x)
-    if chain.dtype == object:
+        total = total + _sum(x[some] * r[some])
+        x, spare = chain.push(x, out=spare), None if exact else x
+    if exact:
         return total, 0.0, 0.0
     edges = chain.raw_edges()
     # Pairs alone count: what is absorbed does not come back to them.
