@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fsm_gpt.chain import Chain
 
-__all__ = ["Texts", "regexes"]
+__all__ = ["EXPRESSIONS", "Texts", "spelled"]
 
 #: A text as its tokens, its probability, and the state after it.
 Walk = tuple[tuple[str, ...], Any, int]
@@ -84,12 +84,20 @@ def _wrapped(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
-def regexes(letters: str) -> st.SearchStrategy[str]:
-    """Regular expressions over some letters, in the syntax that both sides read."""
-    some = st.lists(st.sampled_from(letters), min_size=1, max_size=2).map("".join)
+def _expressions() -> st.SearchStrategy[str]:
+    some = st.lists(st.sampled_from("xyz"), min_size=1, max_size=2).map("".join)
     leaves = st.one_of(
-        st.sampled_from([*letters, ".", "()"]),
+        st.sampled_from(["x", "y", "z", ".", "()"]),
         some.map(lambda cs: f"[{cs}]"),
         some.map(lambda cs: f"[^{cs}]"),
     )
     return st.recursive(leaves, _wrapped, max_leaves=5)
+
+
+#: Regular expressions over x, y and z, in the syntax that both sides read.
+EXPRESSIONS = _expressions()
+
+
+def spelled(expression: str, letters: str) -> str:
+    """The expression with these letters for x, y and z, the first ones again if there are fewer."""
+    return expression.translate({ord(c): letters[i % len(letters)] for i, c in enumerate("xyz")})
