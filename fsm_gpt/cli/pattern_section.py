@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fsm_gpt.errors import InvalidArgument
-from fsm_gpt.space import visible
 
 if TYPE_CHECKING:
     from fsm_gpt.chain import Chain
@@ -27,6 +26,7 @@ def pattern_section(chain: Chain, regex: str, *, note: Callable[[str], None]) ->
     from fsm_gpt.report.beside import Beside
     from fsm_gpt.report.tables import Table
     from fsm_gpt.result import format_number
+    from fsm_gpt.space import visible
 
     note("matching the pattern")
     shown = visible(regex if len(regex) <= LONGEST else f"{regex[: LONGEST - 1]}…")
