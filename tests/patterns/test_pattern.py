@@ -200,6 +200,35 @@ def close(found: Pattern, truth: Pattern) -> None:
             assert abs(Fraction(one) - other) <= bound * other
 
 
+def test_sums_over_tokens_are_right_within_bounds_of_their_own() -> None:
+    """Without the long run the bound is that of the products: tiny, and not too tiny."""
+    generator = np.random.default_rng(8)
+    wrong = 0
+    for seed in range(6):
+        chain = Chain(generator.dirichlet([0.6] * 3, size=9), vocabulary="abc")
+        given: dict[str, Any] = {"within": 40, "start": seed, "long_run": False}
+        found = fg.pattern(chain, "ab+c", **given)
+        truth = fg.pattern(chain, "ab+c", exact=True, **given)
+        bound = Fraction(float(found.error_bound))
+        assert 0 < bound < Fraction(1, 10**12)
+        off = abs(Fraction(found.probability_within) - truth.probability_within)
+        apart = abs(Fraction(found.expected_ends) - truth.expected_ends) / truth.expected_ends
+        assert max(off, apart) <= bound
+        wrong += off > 0
+    assert wrong
+
+
+def test_what_is_too_rare_for_floats() -> None:
+    """Two of probability 1e-200 in a row are below the least float, and yet not impossible."""
+    chain = Chain([[1.0, 1e-200]] * 2, vocabulary="ab")
+    found = fg.pattern(chain, "bb", within=2, start="a", long_run=False)
+    assert found.probability_within == 0
+    assert found.expected_ends == 0
+    assert not found.certified
+    assert "underflow" in found.error_sentence
+    assert fg.pattern(chain, "bb", within=1, start="a", long_run=False).error_bound < 1e-300
+
+
 def test_the_start_may_be_uncertain() -> None:
     generator = np.random.default_rng(2)
     chain = Chain(generator.dirichlet([1, 1], size=8), vocabulary="ab")
