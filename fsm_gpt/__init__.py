@@ -70,6 +70,7 @@ _PUBLIC = {
         "stationary_distribution",
         "time_reversal",
     ],
+    "fsm_gpt.patterns": ["pattern"],
     "fsm_gpt.report": ["report", "state_graph"],
     "fsm_gpt.report.capacity_report": ["capacity_report"],
     "fsm_gpt.sampling": ["sample_entropy_rate", "sample_texts"],
@@ -143,6 +144,7 @@ if TYPE_CHECKING:
         stationary_distribution as stationary_distribution,
         time_reversal as time_reversal,
     )
+    from fsm_gpt.patterns import pattern as pattern
     from fsm_gpt.report import report as report, state_graph as state_graph
     from fsm_gpt.report.capacity_report import capacity_report as capacity_report
     from fsm_gpt.sampling import (

@@ -64,8 +64,10 @@ USES = {
     "sampling": {"extract", "simulate", "markov", "series"},
     "gpt": {"space", "files", "result", "threads", "headers", "capacity"},
     "markov": {"chain"},
+    "patterns": {"markov"},
     "report": {"markov", "capacity", "files"},
-    "cli": {"report", "gpt", "extract", "explore", "io", "simulate", "headers", "sampling"},
+    "cli": {"report", "gpt", "extract", "explore", "io", "simulate", "headers", "sampling"}
+    | {"patterns"},
     "__main__": {"cli"},
 }
 
@@ -73,7 +75,7 @@ USES = {
 TORCH = re.compile(r"gpt/|kernels/cuda\.py$")
 
 #: Too slow to be imported before somebody needs them.
-HEAVY = {"torch", "numba", "sympy", "matplotlib", "transformers", "tokenizers"}
+HEAVY = {"torch", "numba", "sympy", "matplotlib", "transformers", "tokenizers", "automata"}
 
 
 def below(room: str) -> set[str]:

@@ -36,7 +36,7 @@ _PLACE = re.compile(r"^<!-- generated: (\S+)(?: (.*))? -->$", re.MULTILINE)
 PAGES: dict[str, tuple[str, ...]] = {
     "chain": ("chain", "space", "decoding", "counts", "couple", "environment", "simulate", "io"),
     "models": ("gpt", "extract", "explore", "cutting"),
-    "analyses": ("markov", "sampling", "series"),
+    "analyses": ("markov", "patterns", "sampling", "series"),
     "capacity": ("capacity", "report.capacity_report"),
     "reports": ("report",),
 }

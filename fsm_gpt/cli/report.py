@@ -10,6 +10,7 @@ from fsm_gpt.cli.chains import Reading, chain_options, check_text, watch_long_ru
 from fsm_gpt.cli.console import command_line, json_option, say, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
 from fsm_gpt.cli.inputs import FILE, output_option, read_text, ready_to_write
+from fsm_gpt.cli.pattern_section import pattern_section
 from fsm_gpt.cli.show import show_facts, write_report
 from fsm_gpt.cli.whole import read_or_cut, whole_model
 
@@ -26,6 +27,13 @@ __all__ = ["report"]
 )
 @click.argument("checkpoint_or_chain", type=FILE)
 @click.option("--text", metavar="TEXT_OR_FILE", help="What it was trained on, to compare with.")
+@click.option(
+    "--pattern",
+    "patterns",
+    multiple=True,
+    metavar="R",
+    help="A regular expression to find in its texts; repeatable.",
+)
 @chain_options
 @decoding_options
 @click.option("--title", help="The heading of the page.")
@@ -34,6 +42,7 @@ __all__ = ["report"]
 def report(
     checkpoint_or_chain: str,
     text: str | None,
+    patterns: tuple[str, ...],
     how: Reading,
     decoding: tuple[Rule, ...],
     title: str | None,
@@ -61,15 +70,12 @@ def report(
 
     with working("analysing and drawing") as note:
         watch_long_run(chain, note)
-        beside = (
-            ()
-            if model is None
-            else (
-                whole_model(
-                    model, chain, decoding=decoding, text=words, device=how.device, note=note
-                ),
+        beside = [pattern_section(chain, regex, note=note) for regex in patterns]
+        if model is not None:
+            whole = whole_model(
+                model, chain, decoding=decoding, text=words, device=how.device, note=note
             )
-        )
+            beside.insert(0, whole)
         facts = gather(chain, text=words, beside=beside, provenance={"command": command_line()})
         write_report(facts, output, title=title)
     show_facts(facts, as_json=as_json, report=output)

@@ -180,9 +180,10 @@ def _page(facts: Facts, title: str | None) -> str:
 def _contents(page: dict[str, Any]) -> list[tuple[str, str]]:
     """The sections that this page has, in order."""
     table = page["table_figure"]
+    others = enumerate(page["beside"])
     named = [
         ("summary", "Summary", True),
-        ("beside", "Whole model", page["beside"]),
+        *((f"beside-{i}" if i else "beside", one["name"], True) for i, one in others),
         ("contexts", "Contexts", table and page["table_first"]),
         ("training", "Training", page["training"]),
         ("graph", "Graph", True),

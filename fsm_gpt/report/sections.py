@@ -236,6 +236,7 @@ def beside(facts: Facts) -> list[Section]:
     """What is known of something larger that the chain is a part of."""
     return [
         {
+            "name": printable(one.name),
             "heading": printable(one.heading),
             "sentences": [printable(sentence) for sentence in one.sentences],
             "tables": list(one.tables),
