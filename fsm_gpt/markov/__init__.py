@@ -15,7 +15,9 @@ from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
 from fsm_gpt.markov.greedy import GreedyMap, greedy_map
 from fsm_gpt.markov.hitting import Hitting, hitting
+from fsm_gpt.markov.last_before_end import LastBeforeEnd, last_before_end
 from fsm_gpt.markov.leading import LeadingEigenvalues, leading_eigenvalues
+from fsm_gpt.markov.length import LengthDistribution, length_distribution
 from fsm_gpt.markov.limiting import LimitingDistribution, limiting_distribution
 from fsm_gpt.markov.memory import MemoryCurve, memory_curve
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
@@ -28,6 +30,7 @@ from fsm_gpt.markov.passage import (
     kemeny_constant,
     mean_first_passage,
 )
+from fsm_gpt.markov.quasi_stationary import QuasiStationary, quasi_stationary
 from fsm_gpt.markov.reversal import Reversibility, reversibility, time_reversal
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
@@ -45,12 +48,15 @@ __all__ = [
     "Hitting",
     "HittingBounds",
     "KemenyConstant",
+    "LastBeforeEnd",
     "LeadingEigenvalues",
+    "LengthDistribution",
     "LimitingDistribution",
     "MeanFirstPassage",
     "MemoryCurve",
     "MixingBounds",
     "MixingTime",
+    "QuasiStationary",
     "Reversibility",
     "Spectrum",
     "StationaryDistribution",
@@ -68,12 +74,15 @@ __all__ = [
     "hitting",
     "hitting_bounds",
     "kemeny_constant",
+    "last_before_end",
     "leading_eigenvalues",
+    "length_distribution",
     "limiting_distribution",
     "mean_first_passage",
     "memory_curve",
     "mixing_bounds",
     "mixing_time",
+    "quasi_stationary",
     "reversibility",
     "spectrum",
     "stationary_distribution",

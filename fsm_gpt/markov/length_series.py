@@ -1,0 +1,327 @@
+"""Probabilities of each length, one product after the other, and a tail that is proven.
+
+With f_0 = s, the probabilities of stopping at once, and f_(n+1) = Q f_n, the probability of n
+tokens before the stop token is x f_n. Everything is positive, so after n products each number is
+right to a factor as in :mod:`fsm_gpt.markov.steps`: a row of D transitions costs D products,
+D - 1 sums and the division by its own sum, 2 D + 1 roundings in all.
+
+*The tail.* Let a f_c <= f_(c+d) <= b f_c in every state. Q is non-negative, so
+
+    a^k f_(c+j) <= f_(c+j+kd) <= b^k f_(c+j)    for all k, j >= 0
+
+(by applying Q again; this is the argument of Collatz and Wielandt). Once a and b differ by no
+more than rounding, all later probabilities, and every sum of them, are known as well as if they
+had been worked out one by one. So the number of products is that after which the start is
+forgotten, however long the texts are. c is a power of two and d runs through multiples of eight,
+which finds every period.
+
+References
+----------
+Seneta (1981), Non-negative Matrices and Markov Chains, section 1.1 and exercise 1.6 (Collatz,
+Wielandt). Neuts (1981), Matrix-Geometric Solutions in Stochastic Models, section 2.2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fsm_gpt.errors import NotConverged
+from fsm_gpt.markov.before_end import BeforeEnd
+from fsm_gpt.markov.length_sums import Near, Sums, from_start
+from fsm_gpt.markov.steps import SMALLEST, least, rounded
+from fsm_gpt.rows import Numbers
+
+__all__ = ["Series", "Tail", "by_products"]
+
+Floats = npt.NDArray[np.float64]
+
+#: Products over so many transitions in all; more are worked out only where a length is asked for.
+MOST_WORK = 10**11
+#: And so many products, where a chain is small.
+MOST_PRODUCTS = 100_000
+#: Probabilities that are listed one by one.
+MOST_LISTED = 2**22
+#: After so many products without a tail it is asked whether the text ends at all.
+_PATIENCE = 512
+
+
+@dataclass(frozen=True, eq=False)
+class Tail:
+    """Probabilities from a length on: a block that is repeated, each time by a factor smaller."""
+
+    first: int
+    block: Floats
+    """The probabilities of ``first``, ``first`` + 1, ..., of d lengths."""
+    low: float
+    high: float
+    """The factor from one block to the next lies between these, and is below one."""
+
+    @property
+    def factor(self) -> float:
+        """In the middle of both."""
+        return math.sqrt(self.low) * math.sqrt(self.high)
+
+    @property
+    def drift(self) -> float:
+        """How far the logarithm of a probability is off after one more block, at most."""
+        return (math.log(self.high) - math.log(self.low)) / 2 + 4 * rounded(1)
+
+    @property
+    def period(self) -> int:
+        """The lengths of a block."""
+        return len(self.block)
+
+    @property
+    def rate_between(self) -> tuple[float, float]:
+        """Between which numbers the factor from one length to the next lies in the long run."""
+        power = 1 / self.period
+        return self.low**power * (1 - rounded(4)), min(1.0, self.high**power * (1 + rounded(4)))
+
+    @cached_property
+    def _rest(self) -> Floats:
+        """Sums of the block from each place on."""
+        return np.append(np.cumsum(self.block[::-1])[::-1], 0.0)
+
+    def at(self, lengths: Any) -> Floats:
+        """The probabilities of some lengths from ``first`` on."""
+        again, place = np.divmod(np.asarray(lengths) - self.first, self.period)
+        return np.asarray(self.block[place] * self.factor**again)
+
+    def from_length(self, n: int, factor: float | None = None) -> float:
+        """The probability of n tokens or more, for n of at least ``first``."""
+        q = self.factor if factor is None else factor
+        again, place = divmod(n - self.first, self.period)
+        whole = float(self._rest[0])
+        return float(q**again * (self._rest[place] + q / (1 - q) * whole))
+
+    def length_with(self, most: float) -> int:
+        """The smallest n, of ``first`` - 1 or more, such that longer ones have at most this."""
+        n = self.first - 1
+        there = self.from_length(self.first)
+        if there > most:
+            n += self.period * max(0, int(math.log(most / there) / math.log(self.factor)) - 1)
+        while self.from_length(n + 1) > most:
+            n += 1
+        return n
+
+    def sums(self, q: float) -> Floats:
+        """Of 1, n and n^2 over all these lengths, for a factor q."""
+        n, d, rest = self.first + np.arange(self.period), self.period, 1 - q
+        return np.array(
+            [
+                (self.block / rest).sum(),
+                (self.block * (n / rest + d * q / rest**2)).sum(),
+                (
+                    self.block
+                    * (n**2 / rest + 2.0 * n * d * q / rest**2 + d**2 * q * (1 + q) / rest**3)
+                ).sum(),
+            ]
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Probabilities of the lengths 0, 1, ..., each that and the end."""
+
+    listed: Numbers
+    """Those that were asked for."""
+    found: Numbers
+    """Those that were worked out one by one."""
+    relative: float
+    """A bound on the relative error of every one of them."""
+    tail: Tail | None = None
+    finished: bool = False
+    """Whether longer texts are impossible."""
+    refused: str = ""
+    """Why there is no such bound."""
+
+    @property
+    def method(self) -> str:
+        """How they were found."""
+        how = f"{len(self.found) - 1 + int(self.finished):,} products"
+        return how if self.tail is None else f"{how} and a proven geometric tail"
+
+    def beyond(self, ending: Near) -> tuple[Any, float]:
+        """The probability of more tokens than are listed, and the end; and what it is at most."""
+        n = len(self.listed)
+        if self.tail is None:
+            total = self.listed.sum()
+            left = max(ending.value - total, ending.value * 0)
+            if self.finished and n == len(self.found):
+                return left * 0, 0.0
+            room = float(total) * (self.relative + rounded(n)) if self.relative else 0.0
+            return left, float(left) + ending.error + room
+        first = max(n, self.tail.first)
+        head = float(self.found[n:first].sum())
+        middle, high = (head + self.tail.from_length(first, q) for q in (None, self.tail.high))
+        return middle, high * (1 + self.relative + rounded(len(self.found) + 40))
+
+    def sums(self) -> Sums | None:
+        """P(it ends) and the first two moments, where all lengths are known."""
+        if self.refused or not (self.tail or self.finished):
+            return None
+        head = self.found if self.tail is None else self.found[: self.tail.first]
+        n = np.arange(len(head), dtype=np.float64)
+        before = np.array([head.sum(), (n * head).sum(), (n * n * head).sum()])
+        sides = [before] * 3
+        if self.tail is not None:
+            tail = self.tail
+            sides = [before + tail.sums(q) for q in (tail.low, tail.factor, tail.high)]
+        room = self.relative + rounded(len(head) + 40 + (self.tail.period if self.tail else 0))
+        low, middle, high = sides
+        spread = np.maximum(high - middle, middle - low) + high * room
+        p, first, square = (Near(float(v), float(e)) for v, e in zip(middle, spread, strict=True))
+        # n (n - 1) = n^2 - n, which loses nothing that the variance would not lose as well.
+        second = Near(max(square.value - first.value, 0.0), square.error + first.error)
+        return Sums(p, first, second, self.method)
+
+
+def by_products(
+    known: BeforeEnd, *, quantile: float, upto: int | None, ending: Callable[[], Near]
+) -> Series:
+    """Probabilities until a share ``quantile`` of what ends has ended, or up to a length.
+
+    Parameters
+    ----------
+    ending
+        The probability that the text ends; asked for only where it is needed.
+
+    Raises
+    ------
+    NotConverged
+        That takes too many products, or rounding hides where it is.
+    """
+    work = _Products(known)
+    edges = len(known.part.raw_edges().target)
+    most = max(1, min(MOST_PRODUCTS, MOST_WORK // edges))
+    always = known.exact or known.sure
+    while True:
+        n = len(work.found) - 1
+        if work.finished or (upto is not None and n >= upto):
+            break
+        if work.tail is not None:
+            break
+        if upto is None and (always or n >= _PATIENCE) and work.reaches(quantile, ending()):
+            break
+        if upto is None and n >= most:
+            raise NotConverged(
+                f"length: after {n:,} tokens a share of {float(work.total):.6g} of all texts has "
+                f"ended, and no geometric tail is proven. Give upto=..., the largest length to be "
+                f"worked out, or a smaller quantile than {float(quantile):.12g}."
+            )
+        work.step()
+    found = np.array(work.found, dtype=object if known.exact else np.float64)
+    listed = found if work.tail is None else _continued(found, work.tail, quantile, upto)
+    most = max(len(listed), len(found))
+    return Series(listed, found, work.error(most), work.tail, work.finished, work.refused)
+
+
+def _continued(found: Floats, tail: Tail, quantile: float, upto: int | None) -> Floats:
+    """The list, made longer or shorter, as far as was asked."""
+    if upto is None:
+        before, later = found[: tail.first], tail.from_length(tail.first)
+        at_least = np.cumsum(before[::-1])[::-1] + later  # P(N >= n)
+        most = (1 - quantile) * float(at_least[0])
+        upto = int((at_least > most).sum()) - 1 if later <= most else tail.length_with(most)
+        upto = min(upto, MOST_LISTED)
+    if upto < len(found):
+        return found[: upto + 1]
+    return np.concatenate([found, tail.at(np.arange(len(found), upto + 1))])
+
+
+class _Products:
+    """The vectors f_n, one after the other, and what they say of the tail."""
+
+    def __init__(self, known: BeforeEnd) -> None:
+        self.known = known
+        self.f = known.stopping()
+        self.found: list[Any] = [from_start(known.start, self.f).value]
+        self.total = self.found[0]
+        self.finished = False
+        self.tail: Tail | None = None
+        self.refused = ""
+        self.roundings = 2 * known.longest + 1
+        self._spare: Numbers | None = None
+        self._kept: tuple[int, Numbers, npt.NDArray[np.bool_]] | None = None
+        self._smallest = math.inf
+        if not known.exact:
+            self._smallest = least(known.part.raw_edges().probability)
+            self._watch()
+
+    def step(self) -> None:
+        """One token more."""
+        if self.known.exact:
+            self.f = self.known.within(self.f)
+        else:
+            self.f, self._spare = self.known.part.expect(self.f, out=self._spare), self.f
+        if not (self.f != 0).any():
+            self.finished = True
+            return
+        self.found.append(from_start(self.known.start, self.f).value)
+        self.total += self.found[-1]
+        if not self.known.exact:
+            self._watch()
+            self._look_for_tail()
+
+    def error(self, lengths: int) -> float:
+        """A bound on the relative error of so many probabilities."""
+        if self.known.exact:
+            return 0.0
+        n = min(lengths, len(self.found))
+        start = int(np.count_nonzero(self.known.start))
+        own = rounded(n * self.roundings + start)
+        if self.tail is None or lengths <= n:
+            return own
+        blocks = (lengths - self.tail.first) // self.tail.period + 1
+        return math.expm1(math.log1p(own) + blocks * self.tail.drift)
+
+    def reaches(self, quantile: float, ending: Near) -> bool:
+        """Whether this share of what ends has ended by now."""
+        left = ending.value - self.total
+        if self.known.exact:
+            return bool(left <= (1 - Fraction(quantile)) * ending.value)
+        most = (1 - quantile) * ending.value
+        unsure = ending.error + self.total * (self.error(len(self.found)) + rounded(len(self.found)))
+        if not unsure <= most / 2 and left <= most + unsure:
+            raise NotConverged(
+                f"length: a share of {quantile:.17g} is so near to one that rounding, here "
+                f"{unsure:.1e}, hides after which length it has ended. Ask for a smaller quantile, "
+                f"for upto=..., or for exact=True where the chain is small."
+            )
+        return bool(left + unsure <= most)
+
+    def _watch(self) -> None:
+        """Notice products that lose digits by underflow."""
+        if least(self.f) * self._smallest < SMALLEST:
+            self.refused = f"products below {SMALLEST:g} lose digits by underflow"
+
+    def _look_for_tail(self) -> None:
+        n = len(self.found) - 1
+        if n % 8:
+            return
+        if self._kept is not None:
+            self.tail = self._tail(n, *self._kept)
+        if n & (n - 1) == 0:
+            self._kept = (n, self.f.copy(), self.f > 0)
+
+    def _tail(self, n: int, c: int, before: Numbers, held: npt.NDArray[np.bool_]) -> Tail | None:
+        """The tail, if one is proven between c and n tokens."""
+        d = n - c
+        if ((self.f > 0) != held).any():
+            return None
+        ratio = self.f[held] / before[held]
+        a, b = float(ratio.min()), float(ratio.max())
+        room = d * self.roundings
+        low, high = a * (1 - rounded(room + 2)), b * (1 + rounded(room + 2))
+        block = np.array(self.found[c:n])
+        if not (math.log(b / a) <= rounded(4 * room) and high < 1 and block.any()):
+            return None
+        return Tail(c, block, low, high)
