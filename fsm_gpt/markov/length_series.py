@@ -35,6 +35,7 @@ import numpy.typing as npt
 
 from fsm_gpt.errors import NotConverged
 from fsm_gpt.markov.before_end import BeforeEnd
+from fsm_gpt.markov.closed_class import ELIMINATION_LIMIT
 from fsm_gpt.markov.length_sums import Near, Sums, from_start
 from fsm_gpt.markov.steps import SMALLEST, least, rounded
 from fsm_gpt.rows import Numbers
@@ -49,8 +50,8 @@ MOST_WORK = 10**11
 MOST_PRODUCTS = 100_000
 #: Probabilities that are listed one by one.
 MOST_LISTED = 2**22
-#: After so many products without a tail it is asked whether the text ends at all.
-_PATIENCE = 512
+#: A tail is looked for during so many products at least.
+_PATIENCE = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +109,8 @@ class Tail:
         there = self.from_length(self.first)
         if there > most:
             n += self.period * max(0, int(math.log(most / there) / math.log(self.factor)) - 1)
+        while n >= self.first and self.from_length(n) <= most:
+            n -= 1
         while self.from_length(n + 1) > most:
             n += 1
         return n
@@ -155,8 +158,9 @@ class Series:
         if self.tail is None:
             total = self.listed.sum()
             left = max(ending.value - total, ending.value * 0)
-            if self.finished and n == len(self.found):
-                return left * 0, 0.0
+            if self.finished:
+                later = self.found[n:].sum()
+                return later, float(later) * (1 + self.relative + rounded(len(self.found)))
             room = float(total) * (self.relative + rounded(n)) if self.relative else 0.0
             return left, float(left) + ending.error + room
         first = max(n, self.tail.first)
@@ -202,26 +206,32 @@ def by_products(
     work = _Products(known)
     edges = len(known.part.raw_edges().target)
     most = max(1, min(MOST_PRODUCTS, MOST_WORK // edges))
-    always = known.exact or known.sure
-    while True:
+    soon = known.exact or known.sure or int(known.live.sum()) <= ELIMINATION_LIMIT
+    reached: int | None = None
+    while not work.finished and work.tail is None:
         n = len(work.found) - 1
-        if work.finished or (upto is not None and n >= upto):
-            break
-        if work.tail is not None:
-            break
-        if upto is None and (always or n >= _PATIENCE) and work.reaches(quantile, ending()):
-            break
-        if upto is None and n >= most:
-            raise NotConverged(
-                f"length: after {n:,} tokens a share of {float(work.total):.6g} of all texts has "
-                f"ended, and no geometric tail is proven. Give upto=..., the largest length to be "
-                f"worked out, or a smaller quantile than {float(quantile):.12g}."
-            )
+        patient = 0 if known.exact else max(_PATIENCE, 4 * (reached or 0))
+        if upto is not None:
+            if n >= upto:
+                break
+        else:
+            if reached is None and (soon or n >= _PATIENCE):
+                reached = n if work.reaches(quantile, ending(), hiding=n >= patient) else None
+            if reached is not None and n >= patient:
+                break
+            if n >= most:
+                raise NotConverged(
+                    f"length: after {n:,} tokens a share of {float(work.total):.6g} of all texts "
+                    f"has ended, and no geometric tail is proven. Give upto=..., the largest "
+                    f"length to be worked out, or a smaller quantile than {float(quantile):.12g}."
+                )
         work.step()
     found = np.array(work.found, dtype=object if known.exact else np.float64)
-    listed = found if work.tail is None else _continued(found, work.tail, quantile, upto)
-    most = max(len(listed), len(found))
-    return Series(listed, found, work.error(most), work.tail, work.finished, work.refused)
+    listed = found if reached is None else found[: reached + 1]
+    if work.tail is not None:
+        listed = _continued(found, work.tail, quantile, upto)
+    error = work.error(max(len(listed), len(found)))
+    return Series(listed, found, error, work.tail, work.finished, work.refused)
 
 
 def _continued(found: Floats, tail: Tail, quantile: float, upto: int | None) -> Floats:
@@ -283,14 +293,18 @@ class _Products:
         blocks = (lengths - self.tail.first) // self.tail.period + 1
         return math.expm1(math.log1p(own) + blocks * self.tail.drift)
 
-    def reaches(self, quantile: float, ending: Near) -> bool:
-        """Whether this share of what ends has ended by now."""
+    def reaches(self, quantile: float, ending: Near, *, hiding: bool) -> bool:
+        """Whether this share of what ends has surely ended by now.
+
+        Where rounding hides that it has, this is an error or, unless ``hiding``, a no.
+        """
         left = ending.value - self.total
         if self.known.exact:
             return bool(left <= (1 - Fraction(quantile)) * ending.value)
         most = (1 - quantile) * ending.value
-        unsure = ending.error + self.total * (self.error(len(self.found)) + rounded(len(self.found)))
-        if not unsure <= most / 2 and left <= most + unsure:
+        n = len(self.found)
+        unsure = ending.error + self.total * (self.error(n) + rounded(n))
+        if hiding and unsure > most / 2 and left <= most + unsure:
             raise NotConverged(
                 f"length: a share of {quantile:.17g} is so near to one that rounding, here "
                 f"{unsure:.1e}, hides after which length it has ended. Ask for a smaller quantile, "
