@@ -109,7 +109,7 @@ def before_end(machine: Chain, start: Any, where: str) -> BeforeEnd:
     x, words = _start(machine, start)
     if x[machine.end] != 0:
         raise InvalidArgument(
-            f"{where}: the start is END with probability {format_number(x[machine.end])}, and there "
+            f"{where}: the start is END with probability {format_number(x[machine.end])}, where "
             f"the text is over, its stop token behind it. Start before the end."
         )
     reached = reachable(machine, np.asarray(x != 0))

@@ -30,7 +30,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotConverged, NotDefined
@@ -139,17 +138,25 @@ class LengthDistribution(Bounded):
         return self._tail
 
     def __str__(self) -> str:
-        lines = [f"tokens before the stop token, from {self.start} ({self.method}; "
-                 f"{self.error_sentence})"]
+        lines = [
+            f"tokens before the stop token, from {self.start} ({self.method}; "
+            f"{self.error_sentence})"
+        ]
         if not len(self.pmf):
-            return "\n".join([*lines, "  never ends: the probability of ending is 0, and the mean "
-                                      "length is infinite"])
+            return "\n".join(
+                [
+                    *lines,
+                    "  never ends: the probability of ending is 0, and the mean length is infinite",
+                ]
+            )
         p = self.probability_of_ending
         ends = "surely" if p == 1 else f"with probability {format_number(p)}; given that it does:"
         lines.append(f"  ends {ends}")
         if self.variance >= 0:
             deviation = format_number(self.standard_deviation)
-            lines.append(f"  mean {format_number(self.mean_tokens)}, standard deviation {deviation}")
+            lines.append(
+                f"  mean {format_number(self.mean_tokens)}, standard deviation {deviation}"
+            )
         shown = []
         for share, name in ((0.5, "median"), (0.9, "90%"), (0.99, "99%"), (0.999, "99.9%")):
             if self._tail is not None or self._more[-1] <= 1 - share:
@@ -160,9 +167,15 @@ class LengthDistribution(Bounded):
             f"  more than {len(self.pmf) - 1:,}: {format_number(self.beyond)}"
             f" (at most {format_number(self.beyond_at_most)})"
         )
-        lines.append(f"  tail rate {format_number(self.tail_rate)} per token"
-                     + ("" if self.tail_rate_between is None else ", proven between "
-                        + " and ".join(format_number(r, 12) for r in self.tail_rate_between)))
+        lines.append(
+            f"  tail rate {format_number(self.tail_rate)} per token"
+            + (
+                ""
+                if self.tail_rate_between is None
+                else ", proven between "
+                + " and ".join(format_number(r, 12) for r in self.tail_rate_between)
+            )
+        )
         return "\n".join(lines)
 
 

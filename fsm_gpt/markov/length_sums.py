@@ -95,7 +95,9 @@ class Sums:
         low, high = _ratio(self.second, self.ending)
         (a, b), room = mean.ends, 16 * rounded(1)
         found = _between(value, (low + a - b * b - room * (high + b * b), high + b - a * a))
-        return Near(max(value, value * 0), found.error + (room * (high + b * b) if found.error else 0.0))
+        return Near(
+            max(value, value * 0), found.error + (room * (high + b * b) if found.error else 0.0)
+        )
 
 
 def _ratio(above: Near, below: Near) -> tuple[float, float]:
@@ -119,7 +121,9 @@ def from_start(x: Numbers, f: Numbers, wrong: Floats | None = None) -> Near:
         return Near((x[held] * f[held]).sum(), 0.0)
     value = float(x[held] @ f[held])
     error = value * rounded(len(held)) if len(held) > 1 else 0.0
-    return Near(value, error + (0.0 if wrong is None else float(x[held] @ wrong[held]) * (1 + 1e-9)))
+    return Near(
+        value, error + (0.0 if wrong is None else float(x[held] @ wrong[held]) * (1 + 1e-9))
+    )
 
 
 def by_equations(known: BeforeEnd) -> Sums:
@@ -143,7 +147,11 @@ def by_equations(known: BeforeEnd) -> Sums:
     sums = [one]
     for times in (1, 2):
         b = known.within(f)[live] * times
-        of_b = wrong[live] if known.exact else known.within(wrong)[live] * times * (1 + once) + b * once
+        of_b = (
+            wrong[live]
+            if known.exact
+            else known.within(wrong)[live] * times * (1 + once) + b * once
+        )
         f[live], wrong[live] = system.solve(b, of_b)
         sums.append(from_start(known.start, f, wrong))
     method = "; ".join(system.solver.methods) or "by the graph alone"
@@ -197,7 +205,9 @@ class _System:
         t[self.live] = self.solver(self.live, np.ones(len(self.live)))
         wrong = residual(self.known.part, t[:, None], np.ones(1))
         e = math.inf if wrong is None else float(wrong[self.live].max())
-        return np.full(len(self.live), math.inf) if e >= 0.5 else t[self.live] / (1 - e) * (1 + 1e-9)
+        return (
+            np.full(len(self.live), math.inf) if e >= 0.5 else t[self.live] / (1 - e) * (1 + 1e-9)
+        )
 
     def _backward(self, b: Floats, wrong: Floats) -> tuple[Floats, Floats]:
         f, bound, reason = self.solver.backward(self.live, b)

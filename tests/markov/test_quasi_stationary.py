@@ -1,4 +1,4 @@
-"""What is left of texts that have not ended: closed forms, eigenvalues, limits, and its refusals."""
+"""What is left of texts that have not ended: closed forms, eigenvalues, limits, refusals."""
 
 from fractions import Fraction
 
