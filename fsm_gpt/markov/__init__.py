@@ -17,7 +17,8 @@ from fsm_gpt.markov.greedy import GreedyMap, greedy_map
 from fsm_gpt.markov.hitting import Hitting, hitting
 from fsm_gpt.markov.last_before_end import LastBeforeEnd, last_before_end
 from fsm_gpt.markov.leading import LeadingEigenvalues, leading_eigenvalues
-from fsm_gpt.markov.length import LengthDistribution, length_distribution
+from fsm_gpt.markov.length import length_distribution
+from fsm_gpt.markov.length_result import LengthDistribution
 from fsm_gpt.markov.limiting import LimitingDistribution, limiting_distribution
 from fsm_gpt.markov.memory import MemoryCurve, memory_curve
 from fsm_gpt.markov.mixing import MixingTime, mixing_time

@@ -3,7 +3,7 @@
 Let v(i) be the mean number of visits to state i before the text ends or is lost, and s(i) the
 probability of stopping in i. A text ends once at most, so v(i) s(i) is the probability that i is
 its last state and that it ends, and divided by their sum the distribution of the last state given
-that it ends (Kemeny & Snell 1976, theorem 3.3.5, read from the other side).
+that it ends (Kemeny & Snell 1976, theorem 3.2.4: v is a row of the fundamental matrix).
 
 v is found as a stationary distribution. Whenever the text has ended or is lost, let it begin anew
 from one more state, the origin: in that chain v(i) is the share of time spent in i over that
@@ -77,7 +77,7 @@ def last_before_end(machine: Chain, *, start: Any, exact: bool = False) -> LastB
 
     References
     ----------
-    Kemeny & Snell (1976), Finite Markov Chains, section 3.3. Norris (1997), theorem 1.7.5.
+    Kemeny & Snell (1976), Finite Markov Chains, section 3.2. Norris (1997), theorem 1.7.5.
 
     Examples
     --------

@@ -18,8 +18,8 @@ by a factor the same factor.
 
 References
 ----------
-Kemeny & Snell (1976), Finite Markov Chains, theorem 3.3.3. Neuts (1981), Matrix-Geometric
-Solutions in Stochastic Models, section 2.2 (phase type in discrete time, factorial moments).
+Kemeny & Snell (1976), Finite Markov Chains, theorem 3.3.5 (mean and variance). Neuts (1981),
+Matrix-Geometric Solutions in Stochastic Models, chapter 2 (phase type, factorial moments).
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Where a text is that has gone on for long and has not ended.
 
-Let a machine stop, and be looked at only as long as it has not. After n tokens its state, given
-that the text has not ended, has a distribution that tends to the *quasi-stationary* one, nu: it
-is the one that such a condition leaves alone, nu Q = r nu with Q among the states from which END
-can be reached. r, the *decay rate*, is the probability to go on for one token more, and the
-largest eigenvalue of Q. From nu the steps until the end are geometric with the mean 1 / (1 - r).
+Let a machine be looked at only as long as its text has not ended. The *quasi-stationary*
+distribution nu is the one that this condition leaves alone: nu Q = r nu, with Q among the states
+from which END can be reached. r, the *decay rate*, is the probability to go on for one token
+more, and the largest eigenvalue of Q. From nu the number of steps until the end is geometric,
+with the mean 1 / (1 - r). The state after n tokens, given that the text has not ended, tends to
+nu, unless a period keeps it from settling.
 
 With several communicating classes r is the largest of their eigenvalues; nu is positive on the
 class that has it and on what that class leads to. Where two classes share it, the limit depends
@@ -18,8 +19,8 @@ References
 ----------
 Darroch & Seneta (1965), On quasi-stationary distributions in absorbing discrete-time finite
 Markov chains, Journal of Applied Probability 2, 88-100. Collet, Martinez & San Martin (2013),
-Quasi-Stationary Distributions, chapter 3. van Doorn & Pollett (2009), Linear Algebra and its
-Applications 431, 1360-1371 (several classes).
+Quasi-Stationary Distributions, chapter 3. van Doorn & Pollett (2013), European Journal of
+Operational Research 230, 1-14 (a survey, several classes included).
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ import numpy as np
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.hitting import Hitting, hitting
 from fsm_gpt.markov.last_before_end import LastBeforeEnd, last_before_end
-from fsm_gpt.markov.length import LengthDistribution, length_distribution
+from fsm_gpt.markov.length import length_distribution
+from fsm_gpt.markov.length_result import LengthDistribution
 from fsm_gpt.markov.quasi_stationary import QuasiStationary, quasi_stationary
 from fsm_gpt.markov.stationary import heaviest
 from fsm_gpt.report.absent import Absent, ask, unless_larger

@@ -91,7 +91,7 @@ def truth(machine: Chain, start: int, lengths: int) -> Truth:
         f = [sum((q * g for q, g in zip(row, f, strict=True)), Fraction(0)) for row in Q]
     N = _inverse([[Fraction(int(i == j)) - Q[i][j] for j in range(n)] for i in range(n)])
     h = [sum((a * b for a, b in zip(row, s, strict=True)), Fraction(0)) for row in N]
-    # Kemeny & Snell, theorem 3.3.3, on the chain given that it ends: t = N 1, (2 N - I) t.
+    # Kemeny & Snell, theorem 3.3.5, on the chain given that it ends: t = N 1, (2 N - I) t.
     H = [[N[i][j] * h[j] / h[i] for j in range(n)] for i in range(n)]
     t = [sum(row, Fraction(0)) for row in H]
     square = 2 * sum((a * b for a, b in zip(H[at], t, strict=True)), Fraction(0)) - t[at]

@@ -15,7 +15,7 @@ from scipy.sparse.linalg import splu
 import fsm_gpt as fg
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotConverged, NotDefined
-from fsm_gpt.markov.length_series import Tail
+from fsm_gpt.markov.length_tail import Tail
 from fsm_gpt.simulate import draw, follower
 from tests.markov.endings import (
     dies_faster,
