@@ -11,6 +11,7 @@ this is decided on the graph: the text surely ends if and only if no lost state 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -129,10 +130,8 @@ def _start(machine: Chain, start: Any) -> tuple[Numbers, str]:
     """The distribution, and what to call it."""
     if start is None:
         N = machine.n_states
-        x = np.full(N, 1.0 / (N - 1))
-        if machine.dtype == object:
-            x = start_distribution(machine, 0) * 0 + 1
-            x = x / (N - 1)
+        share = Fraction(1, N - 1) if machine.dtype == object else 1 / (N - 1)
+        x = np.array([share]).repeat(N)
         x[machine.end] = 0
         return x, "any state before the end, each as likely"
     x = start_distribution(machine, start)

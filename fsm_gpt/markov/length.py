@@ -151,8 +151,8 @@ def _best(known: BeforeEnd, series: Series, equations: _Once) -> Sums:
     best = min(found, key=lambda sums: sums.worst)
     if not known.sure:
         return best
-    one = Fraction(1) if known.exact else 1.0
-    return Sums(Near(one, 0.0), best.first, best.second, best.method, best.refused)
+    certain = Near(Fraction(1) if known.exact else 1.0, 0.0)
+    return Sums(certain, best.first, best.second, best.method, best.refused)
 
 
 def _answer(machine: Chain, known: BeforeEnd, series: Series, sums: Sums) -> LengthDistribution:

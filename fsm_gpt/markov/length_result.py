@@ -58,7 +58,7 @@ class LengthDistribution(Bounded):
         """P(N > n) for each n that is listed, given that it ends."""
         zero = self.pmf[:1] * 0
         later = np.concatenate([self.pmf[1:], zero])
-        return np.cumsum(later[::-1])[::-1] + self.beyond
+        return np.asarray(np.cumsum(later[::-1])[::-1] + self.beyond)
 
     def survival(self, n: int) -> Any:
         """P(N > n), given that the text ends.

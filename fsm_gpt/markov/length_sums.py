@@ -155,7 +155,7 @@ def by_equations(known: BeforeEnd) -> Sums:
         f[live], wrong[live] = system.solve(b, of_b)
         sums.append(from_start(known.start, f, wrong))
     method = "; ".join(system.solver.methods) or "by the graph alone"
-    return Sums(*sums, method=method, refused=system.refused)
+    return Sums(sums[0], sums[1], sums[2], method, system.refused)
 
 
 @dataclass(eq=False)

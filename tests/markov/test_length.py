@@ -85,7 +85,7 @@ def test_a_text_of_one_length() -> None:
     found = fg.length_distribution(chain.with_stop(".").floats(), start=".")
     assert found.pmf.tolist() == [0, 0, 1]
     assert (found.mean_tokens, found.beyond, found.beyond_at_most) == (2, 0, 0)
-    assert found.variance <= found.variance_error < 1e-13
+    assert found.variance <= found.variance_error < 1e-12
     assert found.tail_rate_between == (0, 0)
     assert found.quantile(1 - 1e-12) == 2
 
@@ -111,7 +111,9 @@ def test_every_text_counted(machine_and_start: tuple[Chain, int]) -> None:
                 expected[n] += p
     found = fg.length_distribution(machine, start=start, upto=3)
     total = found.probability_of_ending
-    assert [q * total for q in found.pmf] == (expected if total else [])
+    listed = [q * total for q in found.pmf]
+    assert listed == expected[: len(listed)]
+    assert not any(expected[len(listed) :])
     if total:
         assert total * (1 - found.beyond) == sum(expected)
 
@@ -180,7 +182,7 @@ def test_a_tail_is_as_the_products_would_be() -> None:
     assert found.survival(1000) == pytest.approx(
         x @ np.linalg.matrix_power(Q, 1001) @ np.linalg.solve(np.eye(9) - Q, P[:-1, -1]), rel=1e-10
     )
-    for n in (0, 7, 63, 64, 250, 399, 400, 401):
+    for n in (0, 1, 7, 20):  # further on, floats near one are too far apart
         assert found.quantile(1 - found.survival(n) * (1 - 1e-9)) == n + 1
         assert found.quantile(1 - found.survival(n) * (1 + 1e-9)) == n
 
@@ -408,13 +410,13 @@ def test_what_was_not_explored() -> None:
 
 def test_products_that_underflow_are_not_certified() -> None:
     p = 1e-160
-    machine = Chain([[1 - p, p], [1 - p, p]]).with_stop(1)
-    found = fg.length_distribution(machine, start=0, upto=5)
-    assert found.pmf[0] == pytest.approx(p)
-    rows = [[1 - p, p, 0], [1 - p, 0, p], [1, 0, 0]]
+    rows = [[0.5, p, 0.5], [1, 0, p], [1, 0, 0]]
     rare = fg.length_distribution(Chain(rows).with_stop(2), start=0, upto=5)
+    assert rare.pmf == pytest.approx(0.5 ** np.arange(1, 7))
     assert rare.error_bound == "uncertified"
     assert "underflow" in rare.uncertified_because
+    with pytest.raises(NotConverged, match="beyond the floats"):  # the variance, 1e320
+        fg.length_distribution(Chain([[1 - p, p]] * 2).with_stop(1), start=0, upto=5)
 
 
 def test_answers_print_themselves() -> None:
