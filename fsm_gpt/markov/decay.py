@@ -41,8 +41,8 @@ Product = Callable[[Floats], Floats]
 
 _UNIT = 2.0**-53
 
-#: Products at most, and how many may bring nothing.
-_MOST, _PATIENCE = 4096, 64
+#: Products at most, and how many may bring less than a tenth.
+_MOST, _PATIENCE = 4096, 256
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,12 +111,13 @@ def _found(chain: Chain, states: Ids, product: Product, roundings: int, *, turne
         a, b = float(ratio.min()), float(ratio.max())
         since += 1
         if b - a < high - low:
-            low, high, kept, since = a, b, f, 0
+            since = 0 if b - a < 0.9 * (high - low) else since
+            low, high, kept = a, b, f
         if high - low <= 4 * rounded(roundings) * high or since > _PATIENCE:
             break
-        f = g + (a + b) / 2 * f  # which no period keeps from settling
+        f = g + (a + b) / 20 * f  # which no period keeps from settling
         f /= f.max()
-        if least(f) * smallest < SMALLEST or not (f > 0).all():
+        if not f.min() * smallest >= SMALLEST:
             break
     refused = ""
     if not least(kept) * smallest >= SMALLEST:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["last_window", "machine_options", "start_option", "stop_option", "typed"]
 
+#: Tokens that a shell does not pass on as they are.
+ESCAPES = {r"\n": "\n", r"\t": "\t", r"\r": "\r"}
+
 start_option = click.option(
     "--from", "start", metavar="TEXT", help="The prompt; its last L tokens are the first state."
 )
@@ -57,7 +60,7 @@ def typed(chain: Chain, token: str) -> str:
     known = chain.vocabulary
     if token not in known.ids and token in known.shown:
         return known.tokens[known.shown.index(token)]
-    return token
+    return token if token in known.ids else ESCAPES.get(token, token)
 
 
 def last_window(chain: Chain, text: str) -> int:
