@@ -200,6 +200,9 @@ def _tail_rate(
     if not classes and not series.refused:
         return 0.0, (0.0, 0.0)
     if int(known.live.sum()) > ELIMINATION_LIMIT:
+        if series.bounds is not None and not series.refused:
+            low, high = series.bounds.rate_between
+            return min(max(_last_factor(series.found), low), high), (low, high)
         return _last_factor(series.found), None
     before, part = rounding_of(machine), known.part.floats()
     found = [decay(part, states, before=before) for states in classes]

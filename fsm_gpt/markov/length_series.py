@@ -12,8 +12,8 @@ D - 1 sums and the division by its own sum, 2 D + 1 roundings in all.
 (by applying Q again; this is the argument of Collatz and Wielandt). Once a and b differ by no
 more than rounding, all later probabilities, and every sum of them, are known as well as if they
 had been worked out one by one. So the number of products is that after which the start is
-forgotten, however long the texts are. c is a power of two and d runs through multiples of eight,
-which finds every period.
+forgotten, however long the texts are. Before that they still bound all that is left out. c is a
+power of two and d runs through multiples of eight, which finds every period.
 
 References
 ----------
@@ -35,6 +35,7 @@ import numpy.typing as npt
 from fsm_gpt.errors import NotConverged
 from fsm_gpt.markov.before_end import BeforeEnd
 from fsm_gpt.markov.closed_class import ELIMINATION_LIMIT
+from fsm_gpt.markov.hitting import ACCURACY
 from fsm_gpt.markov.length_sums import Near, Sums, from_start
 from fsm_gpt.markov.length_tail import Tail
 from fsm_gpt.markov.steps import SMALLEST, least, rounded
@@ -52,6 +53,8 @@ MOST_PRODUCTS = 100_000
 MOST_LISTED = 2**22
 #: A tail is looked for during so many products at least.
 _PATIENCE = 128
+#: And so many are made before equations are solved for the probability that a text ends.
+_WAIT = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +68,9 @@ class Series:
     relative: float
     """A bound on the relative error of every one of them."""
     tail: Tail | None = None
+    """What comes after them, as exactly as if it had been worked out."""
+    bounds: Tail | None = None
+    """What comes after them, between bounds that may be far apart."""
     finished: bool = False
     """Whether longer texts are impossible."""
     refused: str = ""
@@ -74,12 +80,14 @@ class Series:
     def method(self) -> str:
         """How they were found."""
         how = f"{len(self.found) - 1 + int(self.finished):,} products"
-        return how if self.tail is None else f"{how} and a proven geometric tail"
+        if self.tail is not None:
+            return f"{how} and a proven geometric tail"
+        return how if self.bounds is None else f"{how}, the tail between geometric bounds"
 
     def beyond(self, ending: Near) -> tuple[Any, float]:
         """The probability of more tokens than are listed, and the end; and what it is at most."""
-        n = len(self.listed)
-        if self.tail is None:
+        n, tail = len(self.listed), self.tail or self.bounds
+        if tail is None:
             total = self.listed.sum()
             left = max(ending.value - total, ending.value * 0)
             if self.finished:
@@ -87,23 +95,23 @@ class Series:
                 return later, float(later) * (1 + self.relative + rounded(len(self.found)))
             room = float(total) * (self.relative + rounded(n)) if self.relative else 0.0
             return left, float(left) + ending.error + room
-        first = max(n, self.tail.first)
+        first = max(n, tail.first)
         head = float(self.found[n:first].sum())
-        middle, high = (head + self.tail.from_length(first, q) for q in (None, self.tail.high))
+        middle, high = (head + tail.from_length(first, q) for q in (None, tail.high))
         return middle, high * (1 + self.relative + rounded(len(self.found) + 40))
 
     def sums(self) -> Sums | None:
         """P(it ends) and the first two moments, where all lengths are known."""
-        if self.refused or not (self.tail or self.finished):
+        tail = self.tail or self.bounds
+        if self.refused or not (tail or self.finished):
             return None
-        head = self.found if self.tail is None else self.found[: self.tail.first]
+        head = self.found if tail is None else self.found[: tail.first]
         n = np.arange(len(head), dtype=np.float64)
         before = np.array([head.sum(), (n * head).sum(), (n * n * head).sum()])
         sides = [before] * 3
-        if self.tail is not None:
-            tail = self.tail
+        if tail is not None:
             sides = [before + tail.sums(q) for q in (tail.low, tail.factor, tail.high)]
-        room = self.relative + rounded(len(head) + 40 + (self.tail.period if self.tail else 0))
+        room = self.relative + rounded(len(head) + 40 + (tail.period if tail else 0))
         low, middle, high = sides
         spread = np.maximum(high - middle, middle - low) + high * room
         p, first, square = (Near(float(v), float(e)) for v, e in zip(middle, spread, strict=True))
@@ -130,7 +138,8 @@ def by_products(
     work = _Products(known)
     edges = len(known.part.raw_edges().target)
     most = max(1, min(MOST_PRODUCTS, MOST_WORK // edges))
-    soon = known.exact or known.sure or int(known.live.sum()) <= ELIMINATION_LIMIT
+    large = not known.exact and int(known.live.sum()) > ELIMINATION_LIMIT
+    soon = known.sure or not large
     reached: int | None = None
     while not work.finished and work.tail is None:
         n = len(work.found) - 1
@@ -139,9 +148,11 @@ def by_products(
             if n >= upto:
                 break
         else:
-            if reached is None and (soon or n >= _PATIENCE):
+            if reached is None and large and work.bounds is not None:
+                reached = n if work.surely_reaches(quantile) else None
+            elif reached is None and (soon or n >= _WAIT):
                 reached = n if work.reaches(quantile, ending(), hiding=n >= patient) else None
-            if reached is not None and n >= patient:
+            if reached is not None and (n >= patient or (large and work.known_well())):
                 break
             if n >= most:
                 raise NotConverged(
@@ -154,8 +165,7 @@ def by_products(
     listed = found if reached is None else found[: reached + 1]
     if work.tail is not None:
         listed = _continued(found, work.tail, quantile, upto)
-    error = work.error(max(len(listed), len(found)))
-    return Series(listed, found, error, work.tail, work.finished, work.refused)
+    return work.series(listed)
 
 
 def _continued(found: Floats, tail: Tail, quantile: float, upto: int | None) -> Floats:
@@ -181,6 +191,7 @@ class _Products:
         self.total = self.found[0]
         self.finished = False
         self.tail: Tail | None = None
+        self.bounds: Tail | None = None
         self.refused = ""
         self.roundings = 2 * known.longest + 1
         self._spare: Numbers | None = None
@@ -216,6 +227,30 @@ class _Products:
             return own
         blocks = (lengths - self.tail.first) // self.tail.period + 1
         return math.expm1(math.log1p(own) + blocks * self.tail.drift)
+
+    def series(self, listed: Numbers | None = None) -> Series:
+        """What is known by now."""
+        found = np.array(self.found, dtype=object if self.known.exact else np.float64)
+        listed = found if listed is None else listed
+        error = self.error(max(len(listed), len(found)))
+        tails = self.tail, self.bounds
+        return Series(listed, found, error, *tails, self.finished, self.refused)
+
+    def known_well(self) -> bool:
+        """Whether bounds on the tail are enough for the moments."""
+        if (len(self.found) - 1) % 8 or self.bounds is None:
+            return False
+        sums = self.series().sums()
+        return sums is not None and sums.worst <= ACCURACY
+
+    def surely_reaches(self, quantile: float) -> bool:
+        """Whether bounds on the tail show that this share has ended."""
+        assert self.bounds is not None
+        n = len(self.found)
+        room = 2 * (self.error(n) + rounded(n + 40))
+        return self.bounds.from_length(n, self.bounds.high) * (1 + room) <= (
+            (1 - quantile) * self.total * (1 - room)
+        )
 
     def reaches(self, quantile: float, ending: Near, *, hiding: bool) -> bool:
         """Whether this share of what ends has surely ended by now.
@@ -260,6 +295,7 @@ class _Products:
         room = d * self.roundings
         low, high = a * (1 - rounded(room + 2)), b * (1 + rounded(room + 2))
         block = np.array(self.found[c:n])
-        if not (math.log(b / a) <= rounded(4 * room) and high < 1 and block.any()):
+        if not (high < 1 and block.any()):
             return None
-        return Tail(c, block, low, high)
+        self.bounds = Tail(c, block, low, high)
+        return self.bounds if b <= a * (1 + rounded(4 * room)) else None
