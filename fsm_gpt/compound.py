@@ -153,9 +153,18 @@ def some_of(states: States, kept: Ids) -> States:
         case Pairs():
             return Pairs(states.base, states.names, states.first[kept], states.second[kept])
         case ContextSpace():
-            return SomeContexts(states.vocabulary, states.contexts()[kept])
+            return SomeContexts(states.vocabulary, _tokens_of(states, kept))
         case SomeContexts():
             return SomeContexts(states.vocabulary, states.table[kept])
         case NamedStates():
             return NamedStates(tuple(states.names[int(s)] for s in kept))
     return NamedStates(tuple(states.label(int(s)) for s in kept))
+
+
+def _tokens_of(space: ContextSpace, kept: Ids) -> Ids:
+    """The tokens of some contexts; of millions of windows only theirs are worked out."""
+    if space.shortest < space.length:
+        return space.contexts()[kept]
+    V = len(space.vocabulary)
+    place = V ** np.arange(space.length - 1, -1, -1, dtype=np.int64)
+    return np.asarray(kept[:, None] // place % V)

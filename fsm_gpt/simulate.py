@@ -5,6 +5,9 @@ at which the running sum of the state's probabilities exceeds u times their sum.
 tokens of non-zero probability take part, so that no impossible token is ever drawn;
 two probabilities that differ by less than 2**-53 cannot be told apart by sampling.
 Rationals are rounded to floats first.
+
+A walk of a machine with END stops there: END emits nothing, and the stop token is no part of the
+text.
 """
 
 from __future__ import annotations
@@ -41,14 +44,17 @@ class Simulation(Result):
     tokens: Ids
     """Token ids, shape (n,)."""
     states: Ids
-    """State ids, the start first, shape (n + 1,)."""
+    """State ids, the start first, shape (n + 1,); END, where the walk came to it, is left out."""
     text: str
-    """The tokens as text; the start is not in it."""
+    """The tokens as text; the start is not in it, and neither is a stop token."""
+    ended: bool = False
+    """Whether the text came to its end."""
 
     def __str__(self) -> str:
+        ended = ", ended" if self.ended else ""
         return (
             f"simulation: {len(self.tokens):,} tokens from state {self.chain.label(self.start)}, "
-            f"seed {self.seed}\n{self.text}"
+            f"seed {self.seed}{ended}\n{self.text}"
         )
 
 
@@ -64,9 +70,9 @@ def simulate(
     Parameters
     ----------
     n_tokens
-        How many tokens to draw.
+        How many tokens to draw; fewer where the text ends before.
     start
-        The state to begin in, by id, label or token ids. Without it each state is
+        The state to begin in, by id, label or token ids. Without it each state but END is
         equally likely to be the start, and ``seed`` decides: this is not the
         stationary distribution, so the first tokens may be untypical.
     seed
@@ -89,6 +95,9 @@ def simulate(
     >>> walk = simulate(Chain([[0.5, 0.5], [0.25, 0.75]]), 1000, seed=1)
     >>> walk.tokens.shape, walk.states.shape
     ((1000,), (1001,))
+    >>> ends = simulate(Chain([[0.5, 0.5]] * 2).with_stop(1), 1000, start=0, seed=1)
+    >>> ends.ended, set(ends.text) <= {"0"}
+    (True, True)
     """
     for value, what in ((n_tokens, "number of tokens"), (seed, "seed")):
         if not isinstance(value, (int, np.integer)) or value < 0:
@@ -97,19 +106,23 @@ def simulate(
             )
     row_of = _rows(chain.floats())
     generator = np.random.default_rng(seed)
-    first = chain.state(int(generator.integers(chain.n_states)) if start is None else start)
+    begins = chain.n_states - (chain.end is not None)  # END is the last state
+    first = chain.state(int(generator.integers(begins)) if start is None else start)
     tokens, states = [], [first]
     known: dict[int, Row] = {}
-    state = first
+    state, end = first, chain.end
     for u in generator.random(n_tokens).tolist():
+        if state == end:
+            break
         row = known.get(state)
         if row is None:
             row = known[state] = row_of(state)
         sums, emitted, targets = row
         i = min(bisect_right(sums, u * sums[-1]), len(sums) - 1)
-        tokens.append(emitted[i])
         state = targets[i]
-        states.append(state)
+        if state != end:
+            tokens.append(emitted[i])
+            states.append(state)
     return Simulation(
         chain=chain,
         seed=int(seed),
@@ -117,6 +130,7 @@ def simulate(
         tokens=read_only(tokens, np.int64),
         states=read_only(states, np.int64),
         text=chain.vocabulary.decode(tokens),
+        ended=state == end,
     )
 
 

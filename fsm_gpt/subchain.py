@@ -12,7 +12,7 @@ from fsm_gpt.compound import some_of
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.result import read_only
 from fsm_gpt.rows import Numbers
-from fsm_gpt.storage import Edges
+from fsm_gpt.storage import EdgeList, Edges
 
 if TYPE_CHECKING:
     from fsm_gpt.chain import Chain
@@ -21,6 +21,9 @@ __all__ = ["reachable", "subchain"]
 
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+
+#: Above so many states a compiled search is worth loading, from so few of them.
+COMPILED_ABOVE, FEW = 20_000, 1000
 
 
 def reachable(chain: Chain, start: Mask) -> Mask:
@@ -31,11 +34,14 @@ def reachable(chain: Chain, start: Mask) -> Mask:
     >>> reachable(walk, np.array([True, False, False])).tolist()
     [True, True, False]
     """
+    first = np.flatnonzero(start)
+    storage = chain._parts.storage
+    if isinstance(storage, EdgeList) and chain.n_states > COMPILED_ABOVE and len(first) <= FEW:
+        return _searched(storage, first)
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import breadth_first_order
 
     edges, N = chain.raw_edges(), chain.n_states
-    first = np.flatnonzero(start)
     # One more state, from which the search begins, leads to all of them.
     rows = np.concatenate([edges.source, np.full(len(first), N)])
     columns = np.concatenate([edges.target, first])
@@ -43,6 +49,29 @@ def reachable(chain: Chain, start: Mask) -> Mask:
     found = np.zeros(N + 1, dtype=bool)
     found[breadth_first_order(graph, N, return_predecessors=False)] = True
     return np.asarray(found[:N])
+
+
+def _searched(storage: EdgeList, first: Ids) -> Mask:
+    """The same by a compiled search, which looks at nothing but what it reaches."""
+    from fsm_gpt.kernels.graph import levels
+
+    level = np.full(storage.n_states, -1, dtype=np.int32)
+    start, target = storage.start.astype(np.int64), storage.target.astype(np.int32)
+    for state in first.tolist():
+        if level[state] < 0:
+            levels(False, np.zeros((0, 0), bool), start, target, state, level)
+    return np.asarray(level >= 0)
+
+
+def _leaving(chain: Chain, kept: Mask) -> Ids:
+    """Where in ``chain.raw_edges()`` the transitions from these states stand."""
+    storage = chain._parts.storage
+    if not isinstance(storage, EdgeList):
+        return np.flatnonzero(kept[chain.raw_edges().source])
+    rows = np.flatnonzero(kept)
+    first, size = storage.start[rows], storage.start[rows + 1] - storage.start[rows]
+    before = np.cumsum(size) - size  # those of the rows ahead
+    return np.asarray(np.repeat(first - before, size) + np.arange(int(size.sum())))
 
 
 def subchain(chain: Chain, kept: Mask, *, probability: Numbers | None = None) -> Chain:
@@ -69,20 +98,19 @@ def subchain(chain: Chain, kept: Mask, *, probability: Numbers | None = None) ->
     """
     if not kept.any():
         raise InvalidArgument("subchain: no state is kept. Keep at least one.")
-    edges = chain.raw_edges()
-    numbers = edges.probability if probability is None else probability
-    inside = kept[edges.source]
-    leaves = inside & ~kept[edges.target] & (numbers != 0)
-    if probability is None and leaves.any():
-        source, target = (int(c[np.argmax(leaves)]) for c in (edges.source, edges.target))
+    edges, at = chain.raw_edges(), _leaving(chain, kept)
+    numbers = (edges.probability if probability is None else probability)[at]
+    source, token, target = edges.source[at], edges.token[at], edges.target[at]
+    on = kept[target]
+    if probability is None and not on.all():
+        place = int(np.argmin(on))
         raise InvalidArgument(
-            f"subchain: from {chain.label(source)}, which is kept, a transition leads to "
-            f"{chain.label(target)}, which is not. Keep what can be reached, too."
+            f"subchain: from {chain.label(int(source[place]))}, which is kept, a transition leads "
+            f"to {chain.label(int(target[place]))}, which is not. Keep what can be reached, too."
         )
-    place = np.cumsum(kept) - 1
-    on = inside & kept[edges.target]
-    part = Edges(place[edges.source[on]], edges.token[on], place[edges.target[on]], numbers[on])
+    renamed = np.cumsum(kept) - 1
+    part = Edges(renamed[source[on]], token[on], renamed[target[on]], numbers[on])
     states = some_of(chain.states, np.flatnonzero(kept))
     storage = edge_list(part, states, chain.vocabulary, normalize=probability is not None)
-    tied = place[chain.tied[kept[chain.tied]]]
+    tied = renamed[chain.tied[kept[chain.tied]]]
     return chain._with(storage=storage, states=states, tied=read_only(tied, np.int64))

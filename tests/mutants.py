@@ -117,6 +117,31 @@ MUTANTS = [
         "0 * (chain.n_tokens + into + 1)",
     ),
     Mutant(
+        "factorial moment without its factor",
+        "b = known.within(f)[live] * times",
+        "b = known.within(f)[live]",
+    ),
+    Mutant(
+        "variance without the mean",
+        "/ self.ending.value + mean.value - mean.value * mean.value",
+        "/ self.ending.value - mean.value * mean.value",
+    ),
+    Mutant(
+        "square of a tail counted once",
+        "d**2 * q * (1 + q) / rest**3",
+        "d**2 * q / rest**3",
+    ),
+    Mutant(
+        "visits for last states",
+        "at_end = visits * s",
+        "at_end = visits",
+    ),
+    Mutant(
+        "the class of smallest rate",
+        "key=lambda k: found[k].rate",
+        "key=lambda k: -found[k].rate",
+    ),
+    Mutant(
         "texts that meet a token early",
         "ends = agreed[:-1] - agreed[1:]",
         "ends = agreed[1:] - agreed[1:]",

@@ -139,9 +139,41 @@ def test_a_walk_prints_itself() -> None:
         "tokens": [1, 0, 1],
         "states": [0, 1, 0, 1],
         "text": "tock tick tock",
+        "ended": False,
     }
     with pytest.raises(ValueError, match="read-only"):
         walk.tokens[0] = 0
+
+
+# ---- a token that ends the text ----
+
+
+def test_a_walk_stops_at_the_end() -> None:
+    machine = Chain([[0, 1, 0], [0, 0, 1], [1, 0, 0]], vocabulary="ab.").with_stop(".")
+    walk = simulate(machine, 9, start="a")
+    assert (walk.text, walk.tokens.tolist(), walk.states.tolist()) == ("b", [1], [0, 1])
+    assert walk.ended
+    assert str(walk) == "simulation: 1 tokens from state a, seed 0, ended\nb"
+    assert simulate(machine, 2, start="a").ended
+    cut = simulate(machine, 1, start="a")
+    assert (cut.text, cut.ended) == ("b", False)
+    over = simulate(machine, 5, start="END")
+    assert (over.text, over.states.tolist(), over.ended) == ("", [3], True)
+
+
+def test_a_walk_begins_before_the_end() -> None:
+    machine = Chain([[0.5, 0.5]] * 2).with_stop(1)
+    assert {simulate(machine, 0, seed=seed).start for seed in range(40)} == {0, 1}
+
+
+def test_lengths_are_as_frequent_as_they_should_be() -> None:
+    """Heads end a throw of coins: n tails with (1/2)^(n + 1), by the chi-square statistic."""
+    machine = Chain([[0.5, 0.5]] * 2, vocabulary="th").with_stop("h")
+    walks = [simulate(machine, 10**4, start="t", seed=seed) for seed in range(2000)]
+    assert all(walk.ended and set(walk.text) <= {"t"} for walk in walks)
+    lengths = np.bincount([min(len(walk.tokens), 7) for walk in walks], minlength=8)
+    expected = 2000 * np.append(0.5 ** np.arange(1, 8), 0.5**7)
+    assert ((lengths - expected) ** 2 / expected).sum() <= chi2.isf(LEVEL, 7)
 
 
 a = sympy.Symbol("a")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fsm_gpt.cli.ask.machine import stop_option, typed
 from fsm_gpt.cli.chains import Reading, chain_options, check_text, watch_long_run
 from fsm_gpt.cli.console import command_line, json_option, say, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
@@ -36,6 +37,7 @@ __all__ = ["report"]
 )
 @chain_options
 @decoding_options
+@stop_option
 @click.option("--title", help="The heading of the page.")
 @output_option("report.html", "the report")
 @json_option
@@ -45,6 +47,7 @@ def report(
     patterns: tuple[str, ...],
     how: Reading,
     decoding: tuple[Rule, ...],
+    stop: tuple[str, ...],
     title: str | None,
     output: str,
     as_json: bool,
@@ -54,7 +57,8 @@ def report(
     CHECKPOINT_OR_CHAIN is a file of fsm-gpt extract, or a model's file or folder. A model
     with too many windows to enumerate is cut to as many of its last tokens as fit; what can
     be said of the whole model, its loops and its sampled entropy rate, stands beside that.
-    An output that ends in .md or .json is written as Markdown or JSON instead.
+    With --stop it also says how long texts are and where they end; the rest is about the
+    chain that goes on. An output that ends in .md or .json is written as Markdown or JSON.
     Decoding options apply in the order in which they are typed.
     """
     from fsm_gpt.report.page import report_format
@@ -65,6 +69,9 @@ def report(
     chain, model = read_or_cut(checkpoint_or_chain, how, decoding=decoding)
     if words is not None:
         check_text(words, chain)
+    ends = tuple(typed(chain, token) for token in stop)
+    if ends:
+        chain.with_stop(*ends)  # a token that is none is refused before the work
     say("analysing and drawing ...")
     from fsm_gpt.report.facts import gather
 
@@ -76,6 +83,7 @@ def report(
                 model, chain, decoding=decoding, text=words, device=how.device, note=note
             )
             beside.insert(0, whole)
-        facts = gather(chain, text=words, beside=beside, provenance={"command": command_line()})
+        known = {"command": command_line()}
+        facts = gather(chain, text=words, stop=ends, beside=beside, provenance=known)
         write_report(facts, output, title=title)
     show_facts(facts, as_json=as_json, report=output)

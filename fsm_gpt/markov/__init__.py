@@ -15,7 +15,10 @@ from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
 from fsm_gpt.markov.greedy import GreedyMap, greedy_map
 from fsm_gpt.markov.hitting import Hitting, hitting
+from fsm_gpt.markov.last_before_end import LastBeforeEnd, last_before_end
 from fsm_gpt.markov.leading import LeadingEigenvalues, leading_eigenvalues
+from fsm_gpt.markov.length import length_distribution
+from fsm_gpt.markov.length_result import LengthDistribution
 from fsm_gpt.markov.limiting import LimitingDistribution, limiting_distribution
 from fsm_gpt.markov.memory import MemoryCurve, memory_curve
 from fsm_gpt.markov.minimize import MinimalMachine, minimize
@@ -29,6 +32,7 @@ from fsm_gpt.markov.passage import (
     kemeny_constant,
     mean_first_passage,
 )
+from fsm_gpt.markov.quasi_stationary import QuasiStationary, quasi_stationary
 from fsm_gpt.markov.reversal import Reversibility, reversibility, time_reversal
 from fsm_gpt.markov.reward import Reward, reward
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
@@ -47,13 +51,16 @@ __all__ = [
     "Hitting",
     "HittingBounds",
     "KemenyConstant",
+    "LastBeforeEnd",
     "LeadingEigenvalues",
+    "LengthDistribution",
     "LimitingDistribution",
     "MeanFirstPassage",
     "MemoryCurve",
     "MinimalMachine",
     "MixingBounds",
     "MixingTime",
+    "QuasiStationary",
     "Reversibility",
     "Reward",
     "Spectrum",
@@ -72,13 +79,16 @@ __all__ = [
     "hitting",
     "hitting_bounds",
     "kemeny_constant",
+    "last_before_end",
     "leading_eigenvalues",
+    "length_distribution",
     "limiting_distribution",
     "mean_first_passage",
     "memory_curve",
     "minimize",
     "mixing_bounds",
     "mixing_time",
+    "quasi_stationary",
     "reversibility",
     "reward",
     "spectrum",

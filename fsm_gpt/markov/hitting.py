@@ -46,7 +46,7 @@ from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers
 
-__all__ = ["Hitting", "decided", "hitting"]
+__all__ = ["ACCURACY", "Hitting", "Solver", "decided", "hitting"]
 
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -118,7 +118,7 @@ def hitting(
     chain = chain.exact() if exact else chain
     goal = _goal(chain, target)
     never, sure = decided(chain, goal)
-    solve = _Solver(chain)
+    solve = Solver(chain)
     probabilities, one, why = _probabilities(chain, never, sure, solve)
     mean_steps, other, reason = _times(chain, goal, sure, solve)
     refused = UNCERTIFIED in (one, other)
@@ -170,7 +170,7 @@ def _leads_to(source: Ids, target: Ids, start: Mask) -> Mask:
 
 
 def _probabilities(
-    chain: Chain, never: Mask, sure: Mask, solve: _Solver
+    chain: Chain, never: Mask, sure: Mask, solve: Solver
 ) -> tuple[Numbers, Bound, str]:
     """Hitting probabilities, with a bound on their absolute error."""
     exact = chain.dtype == object
@@ -187,7 +187,7 @@ def _probabilities(
     return (h, 0.0, "") if exact else (h, *_bound(chain, unknown, h, solve))
 
 
-def _times(chain: Chain, goal: Mask, sure: Mask, solve: _Solver) -> tuple[Numbers, Bound, str]:
+def _times(chain: Chain, goal: Mask, sure: Mask, solve: Solver) -> tuple[Numbers, Bound, str]:
     """Mean steps, with a bound on their relative error."""
     exact = chain.dtype == object
     k = np.full(chain.n_states, math.inf, dtype=object if exact else np.float64)
@@ -233,7 +233,7 @@ def _step_into(chain: Chain, unknown: Ids, into: Mask) -> Numbers:
 
 
 @dataclass(eq=False)
-class _Solver:
+class Solver:
     """Solves (I - Q) x = b among some states, and remembers how."""
 
     chain: Chain
@@ -298,7 +298,7 @@ class _Solver:
         return found
 
 
-def _bound(chain: Chain, unknown: Ids, h: Numbers, solve: _Solver) -> tuple[Bound, str]:
+def _bound(chain: Chain, unknown: Ids, h: Numbers, solve: Solver) -> tuple[Bound, str]:
     """The proof of the module's text for probabilities."""
     wrong = residual(chain, h[:, None], np.zeros(1))
     stay = solve(unknown, np.ones(len(unknown)))

@@ -25,11 +25,11 @@ from fsm_gpt.markov.stationary import heaviest
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers, kind_of, objects
 
-__all__ = ["StepDistribution", "distribution_after"]
+__all__ = ["SMALLEST", "StepDistribution", "distribution_after", "least", "rounded"]
 
 _UNIT = 2.0**-53
 #: Products above this keep all their digits.
-_SMALLEST = 1e-300
+SMALLEST = 1e-300
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -96,12 +96,12 @@ def distribution_after(
         )
     chain = chain.exact() if exact else chain
     x = start_distribution(chain, start)
-    smallest = math.inf if chain.dtype == object else _least(_probabilities(chain))
-    least = math.inf
+    smallest = math.inf if chain.dtype == object else least(_probabilities(chain))
+    product = math.inf
     for _ in range(steps):
-        least = min(least, _least(x) * smallest) if chain.dtype != object else least
+        product = min(product, least(x) * smallest) if chain.dtype != object else product
         x = chain.push(x)
-    bound, reason = _bound(chain, int(steps), least)
+    bound, reason = _bound(chain, int(steps), product)
     return StepDistribution(
         chain=chain,
         steps=int(steps),
@@ -116,20 +116,33 @@ def _probabilities(chain: Chain) -> Numbers:
     return chain.next_token if chain.is_window else chain.raw_edges().probability
 
 
-def _least(values: Numbers) -> float:
-    """The smallest value above zero."""
+def least(values: Numbers) -> float:
+    """The smallest value above zero; infinite where there is none.
+
+    >>> least(np.array([0.5, 0.0, 0.25]))
+    0.25
+    """
     return float(np.min(values, where=values > 0, initial=np.inf))
 
 
-def _bound(chain: Chain, steps: int, least: float) -> tuple[Bound, str]:
+def rounded(roundings: float) -> float:
+    """How far so many roundings change a number to which nothing of another sign is added.
+
+    As a bound on the relative error; a row's sum is 1 within 1e-5, which is allowed for.
+
+    >>> rounded(0), 8e-15 < rounded(81) < 9e-15
+    (0.0, True)
+    """
+    return math.expm1(roundings * _UNIT * (1 + 1e-4))
+
+
+def _bound(chain: Chain, steps: int, product: float) -> tuple[Bound, str]:
     if chain.dtype == object or steps == 0:
         return 0.0, ""
-    if least < _SMALLEST:
-        return UNCERTIFIED, f"products below {_SMALLEST:g} lose digits by underflow"
+    if product < SMALLEST:
+        return UNCERTIFIED, f"products below {SMALLEST:g} lose digits by underflow"
     into = chain.n_tokens if chain.is_window else int(np.bincount(chain.raw_edges().target).max())
-    return math.expm1(
-        steps * (chain.n_tokens + into + 1) * _UNIT * (1 + 1e-4)
-    ), ""  # the sum is 1 within 1e-5
+    return rounded(steps * (chain.n_tokens + into + 1)), ""
 
 
 def _simplified(x: Numbers) -> Numbers:

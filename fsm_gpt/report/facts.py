@@ -40,6 +40,7 @@ from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
 from fsm_gpt.report.absent import COSTLIEST_LIMIT, COSTLY_LIMIT, Absent, ask, unless_larger
 from fsm_gpt.report.beside import Beside
+from fsm_gpt.report.ending import Ending, how_it_ends
 from fsm_gpt.report.rule_facts import (
     RuleFacts,
     class_in_words,
@@ -98,6 +99,8 @@ class Facts:
     absorption: Absorption | Absent
     capacity: Capacity | Absent
     rules: tuple[RuleFacts, ...]
+    ending: Ending | None = None
+    """How a text ends, where a token ends it."""
     before: Chain | None = None
     data: Chain | None = None
     comparison: Comparison | Absent | None = None
@@ -160,6 +163,7 @@ class Facts:
             ("reversibility", self.reversibility),
             ("absorption", self.absorption),
             ("model against data", self.comparison),
+            *(() if self.ending is None else self.ending.answers()),
         )
         return [(name, answer) for name, answer in named if isinstance(answer, Bounded)]
 
@@ -200,7 +204,7 @@ class Facts:
 _ANSWERS = (
     *("classes", "stationary", "entropy_rate", "memory_curve", "mixing_time", "kemeny_constant"),
     *("mean_first_passage", "spectrum", "reversibility", "absorption", "capacity", "coverage"),
-    *("comparison", "comparison_before"),
+    *("comparison", "comparison_before", "ending"),
 )
 
 
@@ -254,13 +258,15 @@ def gather(
     before: Chain | None = None,
     data: Chain | None = None,
     text: str | None = None,
+    stop: Sequence[int | str] = (),
     losses: Sequence[float] = (),
     beside: Sequence[Beside] = (),
     provenance: Mapping[str, str] | None = None,
 ) -> Facts:
     """Ask every question once.
 
-    Where a text is given and no ``data``, the text's own chain is the reference.
+    Where a text is given and no ``data``, the text's own chain is the reference. Tokens of
+    ``stop`` end a text; what is said of the long run is said of the chain that goes on.
 
     >>> facts = gather(Chain([[0.5, 0.5], [0.25, 0.75]]))
     >>> facts.to_dict()["stationary"]["classes"][0][1]
@@ -296,6 +302,7 @@ def gather(
         absorption=unless_larger(chain, COSTLY_LIMIT, absorption),
         capacity=_capacity(chain, str(known.get("parameters", ""))),
         rules=under_each_rule(chain, (classes, own_rate), rate),
+        ending=how_it_ends(chain, stop),
         before=before,
         data=data,
         comparison=None if against is None else ask(lambda: compare(against, chain)),

@@ -41,6 +41,8 @@ def markdown(facts: Facts, *, title: str | None = None) -> str:
     out += _listing(page["listing"])
     out += _stationary(page["stationary"], page["tokens"])
     out += _structure(page["structure"], page["absorption"])
+    if page["ending"]:
+        out += ["## How a text ends", "", *_charted(page["ending"])]
     for name, title_of in (
         ("memory", "How much the past tells"),
         ("mixing", "How fast a start is forgotten"),

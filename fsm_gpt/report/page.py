@@ -114,6 +114,7 @@ def report(
     before: Chain | None = None,
     data: Chain | None = None,
     text: str | None = None,
+    stop: Sequence[int | str] = (),
     losses: Sequence[float] = (),
     title: str | None = None,
     provenance: Mapping[str, str] | None = None,
@@ -130,6 +131,9 @@ def report(
     text
         The training text: it is shown, with the contexts that it lacks; where ``data``
         is not given, its own chain is the reference.
+    stop
+        Tokens that end a text: the page says how long texts are, and where they end. All else
+        is about the chain that goes on.
     losses
         The training loss at each step, in nats.
     provenance
@@ -149,7 +153,13 @@ def report(
     """
     if facts is None:
         facts = gather(
-            chain, before=before, data=data, text=text, losses=losses, provenance=provenance
+            chain,
+            before=before,
+            data=data,
+            text=text,
+            stop=stop,
+            losses=losses,
+            provenance=provenance,
         )
     return Report(facts, title)
 
@@ -190,6 +200,7 @@ def _contents(page: dict[str, Any]) -> list[tuple[str, str]]:
         ("listing", "Listing", True),
         ("stationary", "Stationary", True),
         ("structure", "Structure", True),
+        ("ending", "Ending", page["ending"]),
         ("memory", "Memory", True),
         ("mixing", "Mixing", True),
         ("spectrum", "Spectrum", True),

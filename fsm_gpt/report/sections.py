@@ -14,6 +14,7 @@ from fsm_gpt.decoding import in_words
 from fsm_gpt.markov.row_entropy import row_entropies
 from fsm_gpt.markov.stationary import heaviest
 from fsm_gpt.report.absent import Absent
+from fsm_gpt.report.ending import ending
 from fsm_gpt.report.facts import Facts
 from fsm_gpt.report.graph import GRAPH_LIMIT
 from fsm_gpt.report.headline import cards, first_upper, lead, passages, what_it_is
@@ -273,6 +274,7 @@ def sections(facts: Facts, *, title: str | None) -> Section:
         "stationary": stationary(facts),
         "structure": rules(facts),
         "absorption": absorption(facts),
+        "ending": ending(facts),
         "memory": memory(facts),
         "mixing": mixing(facts),
         "spectrum": spectrum(facts),

@@ -16,10 +16,17 @@ if TYPE_CHECKING:
     from fsm_gpt.chain import Chain
     from fsm_gpt.decoding import Rule
 
-__all__ = ["last_window", "machine_options", "start_option"]
+__all__ = ["last_window", "machine_options", "start_option", "stop_option", "typed"]
+
+#: Tokens that a shell does not pass on as they are.
+ESCAPES = {r"\n": "\n", r"\t": "\t", r"\r": "\r"}
 
 start_option = click.option(
     "--from", "start", metavar="TEXT", help="The prompt; its last L tokens are the first state."
+)
+
+stop_option = click.option(
+    "--stop", multiple=True, metavar="TOKEN", help="A token that ends the text; repeatable."
 )
 
 
@@ -40,23 +47,20 @@ def machine_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         def machine() -> Chain:
             chain = read_to_analyse(chain_or_checkpoint, how, decoding=decoding)
-            return chain.with_stop(*(_typed(chain, token) for token in stop)) if stop else chain
+            return chain.with_stop(*(typed(chain, token) for token in stop)) if stop else chain
 
         return command(machine=machine, **others)
 
-    taking: Callable[..., Any] = decoding_options(packed)
-    taking = click.option(
-        "--stop", multiple=True, metavar="TOKEN", help="A token that ends the text; repeatable."
-    )(taking)
+    taking: Callable[..., Any] = stop_option(decoding_options(packed))
     return click.argument("chain_or_checkpoint", type=FILE)(chain_options(taking))
 
 
-def _typed(chain: Chain, token: str) -> str:
+def typed(chain: Chain, token: str) -> str:
     r"""A token as a shell can say it: itself, or in its printable form, such as \n."""
     known = chain.vocabulary
     if token not in known.ids and token in known.shown:
         return known.tokens[known.shown.index(token)]
-    return token
+    return token if token in known.ids else ESCAPES.get(token, token)
 
 
 def last_window(chain: Chain, text: str) -> int:
