@@ -43,6 +43,7 @@ _PUBLIC = {
     "fsm_gpt.io": ["export", "load", "save"],
     "fsm_gpt.markov": [
         "absorption",
+        "always",
         "bounds_after",
         "communicating_classes",
         "compare",
@@ -50,6 +51,8 @@ _PUBLIC = {
         "convergence_bound",
         "distribution_after",
         "entropy_rate",
+        "eventually",
+        "expected_visits",
         "fundamental_matrix",
         "greedy_map",
         "hitting",
@@ -61,10 +64,13 @@ _PUBLIC = {
         "memory_curve",
         "mixing_bounds",
         "mixing_time",
+        "most_likely_path",
+        "reach",
         "reversibility",
         "spectrum",
         "stationary_distribution",
         "time_reversal",
+        "until",
     ],
     "fsm_gpt.report": ["report", "state_graph"],
     "fsm_gpt.report.capacity_report": ["capacity_report"],
@@ -107,6 +113,7 @@ if TYPE_CHECKING:
     from fsm_gpt.io import export as export, load as load, save as save
     from fsm_gpt.markov import (
         absorption as absorption,
+        always as always,
         bounds_after as bounds_after,
         communicating_classes as communicating_classes,
         compare as compare,
@@ -114,6 +121,8 @@ if TYPE_CHECKING:
         convergence_bound as convergence_bound,
         distribution_after as distribution_after,
         entropy_rate as entropy_rate,
+        eventually as eventually,
+        expected_visits as expected_visits,
         fundamental_matrix as fundamental_matrix,
         greedy_map as greedy_map,
         hitting as hitting,
@@ -125,10 +134,13 @@ if TYPE_CHECKING:
         memory_curve as memory_curve,
         mixing_bounds as mixing_bounds,
         mixing_time as mixing_time,
+        most_likely_path as most_likely_path,
+        reach as reach,
         reversibility as reversibility,
         spectrum as spectrum,
         stationary_distribution as stationary_distribution,
         time_reversal as time_reversal,
+        until as until,
     )
     from fsm_gpt.report import report as report, state_graph as state_graph
     from fsm_gpt.report.capacity_report import capacity_report as capacity_report

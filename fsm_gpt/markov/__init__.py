@@ -28,10 +28,14 @@ from fsm_gpt.markov.passage import (
     kemeny_constant,
     mean_first_passage,
 )
+from fsm_gpt.markov.path import MostLikelyPath, most_likely_path
+from fsm_gpt.markov.reach import Reach, reach
 from fsm_gpt.markov.reversal import Reversibility, reversibility, time_reversal
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
 from fsm_gpt.markov.steps import StepDistribution, distribution_after
+from fsm_gpt.markov.until import Until, always, eventually, until
+from fsm_gpt.markov.visits import ExpectedVisits, expected_visits
 
 __all__ = [
     "Absorption",
@@ -40,6 +44,7 @@ __all__ = [
     "Comparison",
     "ConvergenceBound",
     "EntropyRate",
+    "ExpectedVisits",
     "FundamentalMatrix",
     "GreedyMap",
     "Hitting",
@@ -51,11 +56,15 @@ __all__ = [
     "MemoryCurve",
     "MixingBounds",
     "MixingTime",
+    "MostLikelyPath",
+    "Reach",
     "Reversibility",
     "Spectrum",
     "StationaryDistribution",
     "StepDistribution",
+    "Until",
     "absorption",
+    "always",
     "bounds_after",
     "communicating_classes",
     "compare",
@@ -63,6 +72,8 @@ __all__ = [
     "convergence_bound",
     "distribution_after",
     "entropy_rate",
+    "eventually",
+    "expected_visits",
     "fundamental_matrix",
     "greedy_map",
     "hitting",
@@ -74,8 +85,11 @@ __all__ = [
     "memory_curve",
     "mixing_bounds",
     "mixing_time",
+    "most_likely_path",
+    "reach",
     "reversibility",
     "spectrum",
     "stationary_distribution",
     "time_reversal",
+    "until",
 ]

@@ -20,16 +20,23 @@ import numpy as np
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.markov.algebra import factored
 from fsm_gpt.markov.limiting import start_distribution
 from fsm_gpt.markov.stationary import heaviest
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
-from fsm_gpt.rows import Numbers, kind_of, objects
+from fsm_gpt.rows import Numbers, kind_of
 
-__all__ = ["StepDistribution", "distribution_after"]
+__all__ = [
+    "SMALLEST",
+    "StepDistribution",
+    "distribution_after",
+    "held_probabilities",
+    "least_positive",
+]
 
 _UNIT = 2.0**-53
 #: Products above this keep all their digits.
-_SMALLEST = 1e-300
+SMALLEST = 1e-300
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -96,27 +103,28 @@ def distribution_after(
         )
     chain = chain.exact() if exact else chain
     x = start_distribution(chain, start)
-    smallest = math.inf if chain.dtype == object else _least(_probabilities(chain))
+    smallest = math.inf if chain.dtype == object else least_positive(held_probabilities(chain))
     least = math.inf
     for _ in range(steps):
-        least = min(least, _least(x) * smallest) if chain.dtype != object else least
+        least = min(least, least_positive(x) * smallest) if chain.dtype != object else least
         x = chain.push(x)
     bound, reason = _bound(chain, int(steps), least)
     return StepDistribution(
         chain=chain,
         steps=int(steps),
-        probabilities=read_only(_simplified(x)),
+        probabilities=read_only(factored(x)),
         method="products of a vector with P",
         error_bound=bound,
         uncertified_because=reason,
     )
 
 
-def _probabilities(chain: Chain) -> Numbers:
+def held_probabilities(chain: Chain) -> Numbers:
+    """Every probability of the chain as given, in any order."""
     return chain.next_token if chain.is_window else chain.raw_edges().probability
 
 
-def _least(values: Numbers) -> float:
+def least_positive(values: Numbers) -> float:
     """The smallest value above zero."""
     return float(np.min(values, where=values > 0, initial=np.inf))
 
@@ -124,17 +132,9 @@ def _least(values: Numbers) -> float:
 def _bound(chain: Chain, steps: int, least: float) -> tuple[Bound, str]:
     if chain.dtype == object or steps == 0:
         return 0.0, ""
-    if least < _SMALLEST:
-        return UNCERTIFIED, f"products below {_SMALLEST:g} lose digits by underflow"
+    if least < SMALLEST:
+        return UNCERTIFIED, f"products below {SMALLEST:g} lose digits by underflow"
     into = chain.n_tokens if chain.is_window else int(np.bincount(chain.raw_edges().target).max())
     return math.expm1(
         steps * (chain.n_tokens + into + 1) * _UNIT * (1 + 1e-4)
     ), ""  # the sum is 1 within 1e-5
-
-
-def _simplified(x: Numbers) -> Numbers:
-    if kind_of(x) != "symbolic":
-        return x
-    import sympy
-
-    return objects((sympy.factor(value) for value in x), x.shape)
