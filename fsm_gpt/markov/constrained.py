@@ -8,8 +8,9 @@ For *staying* in S, g_0 = 1 on S and g_{k+1} = P g_k on S. No number is negative
 subtracted: the sum over a state's D transitions takes D - 1 roundings, as does its row's sum, the
 product with a probability one, and the division by the row's sum two at most. So after n steps
 every entry is right to a factor within exp(+- n (2D + 1) u), u = 2**-53, as long as no product
-underflows. f_k only grows with k and g_k only shrinks: the smallest products are looked at where
-entries appear or vanish and at the end, and once no float changes, none ever will.
+underflows. f_k only grows with k and g_k only shrinks, and once no entry appears or vanishes in a
+step, none ever does: until then the smallest numbers multiplied are looked at in each step, and at
+the end. Once no float changes, none ever will.
 
 *Ever.* Which probabilities are 0 and 1 is decided on the graph, where the states outside S and G
 are dead ends; the rest solve first-step equations (:mod:`fsm_gpt.markov.hitting`). *Staying* in S
@@ -112,18 +113,21 @@ def _within(chain: Chain, first: Mask, through: Mask, n: int) -> Chances:
 
 def _repeated(chain: Chain, f: Numbers, through: Mask, n: int) -> tuple[Numbers, float]:
     """f_n, and the smallest positive number that was multiplied on the way."""
-    keep = through.astype(np.float64)
-    held = f * (1.0 - keep)
+    ends, held = np.flatnonzero(~through), f[~through]
     g = np.empty_like(f)
-    count, least = np.count_nonzero(f), least_positive(f)
+    count, least, growing = np.count_nonzero(f), math.inf, True
+    if not n:
+        return f, least
     for k in range(1, n + 1):
         chain.expect(f, out=g)
-        np.multiply(g, keep, out=g)
-        np.add(g, held, out=g)
-        now = np.count_nonzero(g)
-        if now != count:
-            count, least = now, min(least, least_positive(f), least_positive(g))
+        g[ends] = held
+        if growing:
+            now = np.count_nonzero(g)
+            growing = now != count
+            count, least = now, min(least, least_positive(f))
         elif k % _LOOK == 0 and np.array_equal(f, g):
             break
         f, g = g, f
-    return f, min(least, least_positive(f))
+    if np.count_nonzero(g) != count and not growing:
+        return f, 0.0  # what was positive is lost
+    return f, min(least, least_positive(g))  # g was multiplied last

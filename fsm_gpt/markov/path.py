@@ -8,8 +8,8 @@ Where several tokens lead from one state to another, the likeliest of them is th
 In rationals, products are compared as they are. In floats, lengths are sums of rounded logarithms.
 A step's probability has up to D + 1 roundings, D being the number of its state's transitions, and a
 sum of n steps of length l is within n u (D + 4 + l) of the truth. No shortest path has more than
-N - 1 steps, so no other path is more likely than the one found by more than a factor exp of this for
-both.
+N - 1 steps, so no other path is more likely than the one found by more than a factor exp of this
+for both.
 
 References
 ----------
