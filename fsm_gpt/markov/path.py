@@ -119,7 +119,8 @@ def most_likely_path(chain: Chain, start: Any, target: StateSet) -> MostLikelyPa
     Raises
     ------
     NotDefined
-        The rows hold symbols, which cannot be compared.
+        The rows hold symbols, which cannot be compared, or a likelier path may lead through what
+        is unexplored.
     StateOutOfRange, InvalidText, InvalidArgument
         The start or the target names what is not there.
 
@@ -144,13 +145,20 @@ def most_likely_path(chain: Chain, start: Any, target: StateSet) -> MostLikelyPa
             "on their values. Put numbers in for them."
         )
     exact = chain.dtype == object
+    edges, ends = chain.edges(), inside.copy()
+    if chain.unexplored is not None:
+        ends[chain.unexplored] = True
     if inside[s]:
         places: list[int] | None = []
     elif exact:
-        places = _by_products(chain.edges(), s, inside)
+        places = _by_products(edges, s, ends)
     else:
-        places = _by_logarithms(chain.edges(), s, inside)
-    edges = chain.edges()
+        places = _by_logarithms(edges, s, ends)
+    if places and not inside[edges.target[places[-1]]]:
+        raise NotDefined(
+            "most_likely_path: the likeliest path out of what was explored is likelier than any to "
+            "the target inside, and where it leads is not known. Explore on with larger limits."
+        )
     on = np.array(places or [], dtype=np.int64)
     p = edges.probability[on].tolist()
     probability = math.prod(p, start=Fraction(1) if exact else 1.0)

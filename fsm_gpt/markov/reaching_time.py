@@ -22,7 +22,7 @@ relative. The inverse of I - Q being non-negative, hv is then wrong by at most
 c (h v) + c' (h m) if Delta <= c g + c' h in every state; the best of three such pairs is taken. The
 error of a variance is therefore an absolute one, for each state its own. Where m is so large that
 delta hides d, that says little; but there T mostly varies as much as it lasts, and E[T^2] - m^2 is
-taken, with E[T^2] from h E[T^2] = Q (h E[T^2]) + h (2m - 1), in the states where its error is smaller.
+taken in the states where its error is smaller, with h E[T^2] = Q (h E[T^2]) + h (2m - 1).
 
 References
 ----------

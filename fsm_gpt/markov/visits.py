@@ -133,7 +133,7 @@ def expected_visits(
     >>> expected_visits(walk, 4, start=2).mean
     inf
     """
-    require_complete(chain, "expected_visits")
+    require_complete(chain, "expected visits")
     chain = chain.exact() if exact else chain
     inside = state_set(chain, target, "expected_visits")
     over = np.zeros(chain.n_states, dtype=bool)

@@ -13,6 +13,8 @@ from hypothesis import given, settings, strategies as st
 import fsm_gpt as fg
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotDefined, StateOutOfRange
+from fsm_gpt.explore import explore
+from tests.explore.models import random_model
 from tests.families import hard_rows
 from tests.strategies import chains
 
@@ -131,6 +133,26 @@ def test_what_has_no_path() -> None:
         fg.most_likely_path(chain, [0.5, 0.5], 1)
     with pytest.raises(StateOutOfRange):
         fg.most_likely_path(chain, 2, 1)
+
+
+def test_a_path_that_may_be_beaten_outside_is_refused() -> None:
+    model = random_model(2, 6, 0, sharp=1.0)
+    asked = {"vocabulary": "01", "context": 6}
+    whole = explore(model, ["000000"], **asked).chain
+    part = explore(model, ["000000"], max_states=20, **asked).chain
+    answers = []
+    for end in range(part.n_states - 1):
+        label = part.label(end)
+        try:
+            found = fg.most_likely_path(part, "000000", [end])
+        except NotDefined:
+            answers.append(False)
+            continue
+        best = fg.most_likely_path(whole, "000000", [whole.state(label)])
+        assert found.probability == pytest.approx(best.probability, rel=1e-12)
+        answers.append(True)
+    assert any(answers)
+    assert not all(answers)
 
 
 def test_json_names_the_states() -> None:
