@@ -444,7 +444,7 @@ def hitting_edges(rng: Rng) -> Edges:
 
 def hitting_times(chains: int, *, seed: int, only: int | None = None) -> Outcome:
     """Holds the bounds of hitting times and probabilities against as many chains."""
-    solver = import_module("fsm_gpt.markov.hitting")
+    solver = import_module("fsm_gpt.markov.first_step")
     outcome = Outcome(seed)
     for index in range(chains) if only is None else [only]:
         rng = np.random.default_rng([seed, 1, index])

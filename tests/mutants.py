@@ -267,6 +267,46 @@ MUTANTS = [
         "least + int(k) * step",
     ),
     Mutant(
+        "a bounded until that may go anywhere",
+        "return _within(chain, goal, stay & ~goal, within)",
+        "return _within(chain, goal, ~goal, within)",
+    ),
+    Mutant(
+        "an until that may go anywhere",
+        "return _ever(closed_off(chain), goal, ~stay & ~goal)",
+        "return _ever(closed_off(chain), goal, goal & ~goal)",
+    ),
+    Mutant(
+        "a bounded until's roundings not counted",
+        "n * (2 * most + 1) * _UNIT",
+        "0 * (2 * most + 1) * _UNIT",
+    ),
+    Mutant(
+        "a variance without its step",
+        "mean[target] - mean[source] + 1",
+        "mean[target] - mean[source]",
+    ),
+    Mutant(
+        "a variance trusted as if the mean were exact",
+        "2 * np.abs(change) * delta + delta**2",
+        "0 * np.abs(change) * delta",
+    ),
+    Mutant(
+        "visits to what is not returned to are infinite",
+        "returns = counted & ~left[member]",
+        "returns = counted & left[member]",
+    ),
+    Mutant(
+        "a relative error without the longest stay",
+        "float((wrong / x).max()) * longest",
+        "float((wrong / x).max())",
+    ),
+    Mutant(
+        "a path of the least likely steps",
+        "length = -np.log(",
+        "length = 1 + 0 * np.log(",
+    ),
+    Mutant(
         "exact zeros of the spectrum not counted",
         "n_zero=chain.n_states - len(values)",
         "n_zero=chain.n_states - chain.n_states",

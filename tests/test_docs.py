@@ -17,6 +17,7 @@ import pytest
 import fsm_gpt
 from analysis import STUDIES
 from fsm_gpt.cli import main
+from fsm_gpt.cli.ask import ASKS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -64,13 +65,17 @@ def typed_commands(text: str) -> list[list[str]]:
 def understood(words: list[str]) -> bool:
     """Whether the program knows the verb and takes these options."""
     context = click.Context(main, info_name="fsm-gpt")
-    command = main.get_command(context, words[0])
-    if command is None:
-        return False
-    try:
-        command.make_context(words[0], list(words[1:]), parent=context)
-    except click.ClickException:
-        return False
+    command: click.Command | None = main
+    rest = list(words)
+    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        command, name = command.get_command(context, rest[0]), rest.pop(0)
+        if command is None:
+            return False
+        try:
+            given = [] if isinstance(command, click.Group) else list(rest)
+            context = command.make_context(name, given, parent=context)
+        except click.ClickException:
+            return False
     return True
 
 
@@ -83,6 +88,18 @@ def test_each_verb_has_a_section_with_an_example(name: str) -> None:
     examples = typed_commands(section)
     assert examples
     assert all(words[0] == name and understood(words) for words in examples)
+
+
+def test_each_question_has_a_section_with_an_example() -> None:
+    parts = re.split(
+        r"^### (.+)$", sections(filled("reference/cli.md"))["`fsm-gpt ask`"], flags=re.M
+    )
+    assert parts[1::2] == [f"`fsm-gpt ask {question}`" for question in ASKS]
+    for question, section in zip(ASKS, parts[2::2], strict=True):
+        (example,) = typed_commands(section)
+        assert example[:2] == ["ask", question]
+        assert understood(example)
+        assert "| option | meaning |" in section
 
 
 @pytest.mark.parametrize(
@@ -105,6 +122,9 @@ def test_commands_are_told_from_what_is_none() -> None:
     assert understood(["demo", "--seed", "7"])
     assert not understood(["demo", "--sead", "7"])
     assert not understood(["dema"])
+    assert understood(["ask", "reach", "chain", "--to", "1"])
+    assert not understood(["ask", "reach", "chain", "--two", "1"])
+    assert not understood(["ask", "raech", "chain"])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

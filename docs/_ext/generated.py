@@ -53,14 +53,14 @@ TITLES = {
 
 
 def verbs(_: str = "") -> str:
-    """Every verb: what it does, an example, its arguments and options."""
+    """Every verb, and every question of ask: what it does, an example, arguments and options."""
     context = click.Context(main, info_name="fsm-gpt")
     names = main.list_commands(context)
     return "\n\n".join(verb(name, main.get_command(context, name), context) for name in names)
 
 
 def verb(name: str, command: click.Command | None, parent: click.Context) -> str:
-    """The section of one verb."""
+    """The section of one verb, or of one question below its verb."""
     if command is None:
         raise ValueError(f"fsm-gpt {name}: the program lists this verb and does not have it.")
     context = click.Context(command, info_name=name, parent=parent)
@@ -68,14 +68,18 @@ def verb(name: str, command: click.Command | None, parent: click.Context) -> str
     if not about or not example:
         missing = "description" if not about else "example in its epilog"
         raise ValueError(f"fsm-gpt {name}: it has no {missing}, and its page needs one.")
-    usage = " ".join(["fsm-gpt", name, *command.collect_usage_pieces(context)])
+    path = context.command_path.split()[1:]
+    usage = " ".join(["fsm-gpt", *path, *command.collect_usage_pieces(context)])
     parts = [
-        f"(verb-{name})=\n## `fsm-gpt {name}`",
+        f"(verb-{'-'.join(path)})=\n{'#' * (len(path) + 1)} `fsm-gpt {' '.join(path)}`",
         _markdown(about),
         f"```sh\n{example}\n```",
         f"Usage: `{usage}`",
         _options(command, context),
     ]
+    if isinstance(command, click.Group):
+        questions = command.list_commands(context)
+        parts += [verb(each, command.get_command(context, each), context) for each in questions]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -32,12 +32,16 @@ from fsm_gpt.markov.passage import (
     kemeny_constant,
     mean_first_passage,
 )
+from fsm_gpt.markov.path import MostLikelyPath, most_likely_path
 from fsm_gpt.markov.quasi_stationary import QuasiStationary, quasi_stationary
+from fsm_gpt.markov.reach import Reach, reach
 from fsm_gpt.markov.reversal import Reversibility, reversibility, time_reversal
 from fsm_gpt.markov.reward import Reward, reward
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
 from fsm_gpt.markov.steps import StepDistribution, distribution_after
+from fsm_gpt.markov.until import Until, always, eventually, until
+from fsm_gpt.markov.visits import ExpectedVisits, expected_visits
 
 __all__ = [
     "Absorption",
@@ -46,6 +50,7 @@ __all__ = [
     "Comparison",
     "ConvergenceBound",
     "EntropyRate",
+    "ExpectedVisits",
     "FundamentalMatrix",
     "GreedyMap",
     "Hitting",
@@ -60,13 +65,17 @@ __all__ = [
     "MinimalMachine",
     "MixingBounds",
     "MixingTime",
+    "MostLikelyPath",
     "QuasiStationary",
+    "Reach",
     "Reversibility",
     "Reward",
     "Spectrum",
     "StationaryDistribution",
     "StepDistribution",
+    "Until",
     "absorption",
+    "always",
     "bounds_after",
     "communicating_classes",
     "compare",
@@ -74,6 +83,8 @@ __all__ = [
     "convergence_bound",
     "distribution_after",
     "entropy_rate",
+    "eventually",
+    "expected_visits",
     "fundamental_matrix",
     "greedy_map",
     "hitting",
@@ -88,10 +99,13 @@ __all__ = [
     "minimize",
     "mixing_bounds",
     "mixing_time",
+    "most_likely_path",
     "quasi_stationary",
+    "reach",
     "reversibility",
     "reward",
     "spectrum",
     "stationary_distribution",
     "time_reversal",
+    "until",
 ]

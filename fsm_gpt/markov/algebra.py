@@ -19,7 +19,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.errors import StateSpaceTooLarge
 from fsm_gpt.rows import Numbers, kind_of, objects
 
-__all__ = ["EXACT_LIMIT", "conversion_error", "dense_block", "workable"]
+__all__ = ["EXACT_LIMIT", "conversion_error", "dense_block", "factored", "workable"]
 
 #: Exact dense elimination is refused above this many states.
 EXACT_LIMIT = 512
@@ -50,6 +50,15 @@ def workable(numbers: Numbers) -> tuple[Numbers, Back]:
         return objects((_expression(v) for v in answer.ravel()), answer.shape)
 
     return objects(elements, numbers.shape), back
+
+
+def factored(x: Numbers) -> Numbers:
+    """Expressions in their shortest form; other numbers as they are."""
+    if kind_of(x) != "symbolic":
+        return x
+    import sympy
+
+    return objects((sympy.factor(value) for value in x), x.shape)
 
 
 def _fractions(answer: Numbers) -> Numbers:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotDefined
 from fsm_gpt.markov.complete import require_complete
-from fsm_gpt.markov.hitting import decided
+from fsm_gpt.markov.first_step import decided
 from fsm_gpt.markov.limiting import start_distribution
 from fsm_gpt.result import format_number
 from fsm_gpt.rows import Numbers

@@ -27,13 +27,14 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument
-from fsm_gpt.markov.hitting import Hitting, decided, hitting
+from fsm_gpt.markov.first_step import decided
+from fsm_gpt.markov.hitting import Hitting, hitting
 from fsm_gpt.markov.limiting import start_distribution
 from fsm_gpt.markov.steps import distribution_after
 from fsm_gpt.result import UNCERTIFIED, Bounded, read_only
 from fsm_gpt.space import NamedStates
 
-__all__ = ["AfterBounds", "HittingBounds", "bounds_after", "hitting_bounds"]
+__all__ = ["AfterBounds", "HittingBounds", "bounds_after", "closed_off", "hitting_bounds"]
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -182,7 +183,7 @@ def hitting_bounds(chain: Chain, target: int | str | Sequence[int | str]) -> Hit
     Norris (1997), Markov Chains, theorem 1.3.2.
     """
     goal = _target(chain, target, "hitting_bounds")
-    plain = _closed_off(chain)
+    plain = closed_off(chain)
     below = hitting(plain, goal.tolist())
     above = below
     if chain.unexplored is not None:
@@ -215,7 +216,7 @@ def _target(chain: Chain, target: Any, where: str) -> Ids:
     return found
 
 
-def _closed_off(chain: Chain) -> Chain:
+def closed_off(chain: Chain) -> Chain:
     """The same transitions between states without a meaning, so that nothing is refused."""
     if chain.unexplored is None:
         return chain

@@ -31,7 +31,7 @@ import numpy.typing as npt
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.algebra import dense_block
 from fsm_gpt.markov.closed_class import ELIMINATION_LIMIT
-from fsm_gpt.markov.steps import SMALLEST, least, rounded
+from fsm_gpt.markov.steps import SMALLEST, least_positive, rounded
 
 __all__ = ["Decay", "decay", "left_vector"]
 
@@ -102,7 +102,7 @@ def _found(chain: Chain, states: Ids, product: Product, roundings: int, *, turne
     if len(states) <= ELIMINATION_LIMIT:
         Q = dense_block(chain, states)
         f, method = _noda(Q.T if turned else Q), "Noda's iteration"
-    smallest = least(chain.raw_edges().probability)
+    smallest = least_positive(chain.raw_edges().probability)
     low, high, kept, since = 0.0, math.inf, f, 0
     for _ in range(_MOST):
         everywhere[states] = f
@@ -120,7 +120,7 @@ def _found(chain: Chain, states: Ids, product: Product, roundings: int, *, turne
         if not f.min() * smallest >= SMALLEST:
             break
     refused = ""
-    if not least(kept) * smallest >= SMALLEST:
+    if not least_positive(kept) * smallest >= SMALLEST:
         refused = f"products below {SMALLEST:g} lose digits by underflow"
     room = rounded(roundings + 2)
     return Decay(low * (1 - room), high * (1 + room), kept / kept.sum(), method, refused)

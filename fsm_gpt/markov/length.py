@@ -35,7 +35,7 @@ from fsm_gpt.errors import InvalidArgument, NotConverged
 from fsm_gpt.markov.before_end import BeforeEnd, before_end
 from fsm_gpt.markov.closed_class import ELIMINATION_LIMIT
 from fsm_gpt.markov.decay import decay
-from fsm_gpt.markov.hitting import ACCURACY
+from fsm_gpt.markov.first_step import ACCURACY
 from fsm_gpt.markov.length_result import LengthDistribution
 from fsm_gpt.markov.length_series import MOST_LISTED, Series, by_products
 from fsm_gpt.markov.length_sums import Near, Sums, by_equations

@@ -35,10 +35,10 @@ import numpy.typing as npt
 from fsm_gpt.errors import NotConverged
 from fsm_gpt.markov.before_end import BeforeEnd
 from fsm_gpt.markov.closed_class import ELIMINATION_LIMIT
-from fsm_gpt.markov.hitting import ACCURACY
+from fsm_gpt.markov.first_step import ACCURACY
 from fsm_gpt.markov.length_sums import Near, Sums, from_start
 from fsm_gpt.markov.length_tail import Tail
-from fsm_gpt.markov.steps import SMALLEST, least, rounded
+from fsm_gpt.markov.steps import SMALLEST, least_positive, rounded
 from fsm_gpt.rows import Numbers
 
 __all__ = ["MOST_LISTED", "Series", "by_products"]
@@ -198,7 +198,7 @@ class _Products:
         self._kept: tuple[int, Numbers, npt.NDArray[np.bool_]] | None = None
         self._smallest = math.inf
         if not known.exact:
-            self._smallest = least(known.part.raw_edges().probability)
+            self._smallest = least_positive(known.part.raw_edges().probability)
             self._watch()
 
     def step(self) -> None:
@@ -273,7 +273,7 @@ class _Products:
 
     def _watch(self) -> None:
         """Notice products that lose digits by underflow."""
-        if least(self.f) * self._smallest < SMALLEST:
+        if least_positive(self.f) * self._smallest < SMALLEST:
             self.refused = f"products below {SMALLEST:g} lose digits by underflow"
 
     def _look_for_tail(self) -> None:

@@ -37,7 +37,7 @@ import numpy.typing as npt
 from fsm_gpt.errors import NotConverged
 from fsm_gpt.markov.before_end import BeforeEnd
 from fsm_gpt.markov.closed_class import ELIMINATION_LIMIT
-from fsm_gpt.markov.hitting import ACCURACY, Solver
+from fsm_gpt.markov.first_step import ACCURACY, FirstStep
 from fsm_gpt.markov.residual import residual
 from fsm_gpt.markov.steps import rounded
 from fsm_gpt.result import UNCERTIFIED
@@ -154,7 +154,7 @@ def by_equations(known: BeforeEnd) -> Sums:
         )
         f[live], wrong[live] = system.solve(b, of_b)
         sums.append(from_start(known.start, f, wrong))
-    method = "; ".join(system.solver.methods) or "by the graph alone"
+    method = system.solver.method
     return Sums(sums[0], sums[1], sums[2], method, system.refused)
 
 
@@ -164,22 +164,22 @@ class _System:
 
     known: BeforeEnd
     refused: str = ""
-    solver: Solver = field(init=False)
+    solver: FirstStep = field(init=False)
     live: Ids = field(init=False)
 
     def __post_init__(self) -> None:
-        self.solver = Solver(self.known.part)
+        self.solver = FirstStep(self.known.part)
         self.live = np.flatnonzero(self.known.live)
 
     def solve(self, b: Numbers, wrong: Numbers) -> tuple[Numbers, Floats]:
         """F, and how far each entry may be from the truth where b may be ``wrong`` by so much."""
         if self.known.exact:
-            return self.solver(self.live, b), np.zeros(len(b))
+            return self.solver.eliminated(self.live, b), np.zeros(len(b))
         if not b.any():
             return np.zeros(len(b)), np.zeros(len(b))
         if len(self.live) > ELIMINATION_LIMIT:
             return self._backward(b, wrong)
-        f = self.solver(self.live, b)
+        f = self.solver.eliminated(self.live, b)
         error = np.where(f > 0, (self._residual(f, b) + wrong.max()) * self._times, 0.0)
         if _worst(f, error) > ACCURACY:
             with suppress(NotConverged):
@@ -202,7 +202,7 @@ class _System:
     def _times(self) -> Floats:
         """Upper bounds on the mean times among the live states; infinite where none is proven."""
         t = np.zeros(self.known.part.n_states)
-        t[self.live] = self.solver(self.live, np.ones(len(self.live)))
+        t[self.live] = self.solver.eliminated(self.live, np.ones(len(self.live)))
         wrong = residual(self.known.part, t[:, None], np.ones(1))
         e = math.inf if wrong is None else float(wrong[self.live].max())
         return (

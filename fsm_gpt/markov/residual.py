@@ -57,7 +57,7 @@ def residual(chain: Chain, f: Numbers, step: Numbers) -> Numbers | None:
     f
         One or more functions of the state, finite floats, shape (N, m).
     step
-        What each of them should gain in a step, shape (m,).
+        What each of them should gain in a step, shape (m,), or (N, m) from state to state.
 
     Returns
     -------
@@ -73,6 +73,7 @@ def residual(chain: Chain, f: Numbers, step: Numbers) -> Numbers | None:
         return None
     probability = edges.probability.astype(np.float64)
     starts = np.searchsorted(edges.source, np.arange(N + 1))
+    gained = -np.broadcast_to(step, (N, m))
     total, lost, size = (np.zeros((N, m)) for _ in range(3))
     sums = np.zeros(N)
     # The slot-th transition of every state at once.
@@ -81,7 +82,7 @@ def residual(chain: Chain, f: Numbers, step: Numbers) -> Numbers | None:
         at = starts[rows] + slot
         p = probability[at][:, None]
         sums[rows] += p[:, 0]
-        for factor in (f[rows], np.broadcast_to(-step, (len(rows), m)), -f[edges.target[at]]):
+        for factor in (f[rows], gained[rows], -f[edges.target[at]]):
             product, low = _two_product(p, factor)
             total[rows], rest = _two_sum(total[rows], product)
             lost[rows] += low + rest

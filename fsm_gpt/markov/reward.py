@@ -34,7 +34,7 @@ from fsm_gpt.errors import NotConverged, NotUnique, StateSpaceTooLarge
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.entropy import entropy_rate
-from fsm_gpt.markov.hitting import decided
+from fsm_gpt.markov.first_step import decided
 from fsm_gpt.markov.limiting import class_weights, start_distribution
 from fsm_gpt.markov.reward_class import ClassReward, class_reward
 from fsm_gpt.markov.reward_total import TotalReward, after_tokens, until_end

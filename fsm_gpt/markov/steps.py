@@ -20,12 +20,20 @@ import numpy as np
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.markov.algebra import factored
 from fsm_gpt.markov.limiting import start_distribution
 from fsm_gpt.markov.stationary import heaviest
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
-from fsm_gpt.rows import Numbers, kind_of, objects
+from fsm_gpt.rows import Numbers, kind_of
 
-__all__ = ["SMALLEST", "StepDistribution", "distribution_after", "least", "rounded"]
+__all__ = [
+    "SMALLEST",
+    "StepDistribution",
+    "distribution_after",
+    "held_probabilities",
+    "least_positive",
+    "rounded",
+]
 
 _UNIT = 2.0**-53
 #: Products above this keep all their digits.
@@ -96,30 +104,31 @@ def distribution_after(
         )
     chain = chain.exact() if exact else chain
     x = start_distribution(chain, start)
-    smallest = math.inf if chain.dtype == object else least(_probabilities(chain))
+    smallest = math.inf if chain.dtype == object else least_positive(held_probabilities(chain))
     product = math.inf
     for _ in range(steps):
-        product = min(product, least(x) * smallest) if chain.dtype != object else product
+        product = min(product, least_positive(x) * smallest) if chain.dtype != object else product
         x = chain.push(x)
     bound, reason = _bound(chain, int(steps), product)
     return StepDistribution(
         chain=chain,
         steps=int(steps),
-        probabilities=read_only(_simplified(x)),
+        probabilities=read_only(factored(x)),
         method="products of a vector with P",
         error_bound=bound,
         uncertified_because=reason,
     )
 
 
-def _probabilities(chain: Chain) -> Numbers:
+def held_probabilities(chain: Chain) -> Numbers:
+    """Every probability of the chain as given, in any order."""
     return chain.next_token if chain.is_window else chain.raw_edges().probability
 
 
-def least(values: Numbers) -> float:
+def least_positive(values: Numbers) -> float:
     """The smallest value above zero; infinite where there is none.
 
-    >>> least(np.array([0.5, 0.0, 0.25]))
+    >>> least_positive(np.array([0.5, 0.0, 0.25]))
     0.25
     """
     return float(np.min(values, where=values > 0, initial=np.inf))
@@ -143,11 +152,3 @@ def _bound(chain: Chain, steps: int, product: float) -> tuple[Bound, str]:
         return UNCERTIFIED, f"products below {SMALLEST:g} lose digits by underflow"
     into = chain.n_tokens if chain.is_window else int(np.bincount(chain.raw_edges().target).max())
     return rounded(steps * (chain.n_tokens + into + 1)), ""
-
-
-def _simplified(x: Numbers) -> Numbers:
-    if kind_of(x) != "symbolic":
-        return x
-    import sympy
-
-    return objects((sympy.factor(value) for value in x), x.shape)

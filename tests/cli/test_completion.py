@@ -49,6 +49,8 @@ def test_verbs_and_options_and_words(process: Process, shell: str) -> None:
     assert completed(process, shell, "plot", "--ki") == ["--kind"]
     assert completed(process, shell, "plot", "--kind", "s") == ["spectrum"]
     assert completed(process, shell, "export", "--format", "gr") == ["graphml"]
+    assert completed(process, shell, "ask", "rea") == ["reach"]
+    assert completed(process, shell, "ask", "reach", "--wi") == ["--within"]
 
 
 def test_decoding_options_and_models(process: Process) -> None:

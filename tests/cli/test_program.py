@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -18,10 +19,27 @@ from tests.cli.conftest import command
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def command_of(verb: str) -> click.Command:
-    found = main.get_command(click.Context(main), verb)
-    assert found is not None
+def command_of(*words: str) -> click.Command:
+    """The command of a verb, or of a question of one."""
+    found: click.Command = main
+    for word in words:
+        assert isinstance(found, click.Group)
+        inner = found.get_command(click.Context(found), word)
+        assert inner is not None
+        found = inner
     return found
+
+
+def commands() -> Iterator[tuple[str, ...]]:
+    """Every verb, and every question of those that have questions."""
+    for verb in VERBS:
+        yield (verb,)
+        command = command_of(verb)
+        if isinstance(command, click.Group):
+            yield from ((verb, each) for each in command.list_commands(click.Context(command)))
+
+
+EVERY = list(commands())
 
 
 def test_the_verbs(fsm_gpt) -> None:
@@ -32,22 +50,28 @@ def test_the_verbs(fsm_gpt) -> None:
     assert said.err == ""
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_has_help_with_an_example(fsm_gpt, verb: str) -> None:
-    said = fsm_gpt(verb, "--help")
+def test_questions_are_among_the_commands() -> None:
+    assert {("train",), ("ask",), ("ask", "reach"), ("ask", "path")} <= set(EVERY)
+
+
+@pytest.mark.parametrize("words", EVERY, ids=" ".join)
+def test_each_verb_has_help_with_an_example(fsm_gpt, words: tuple[str, ...]) -> None:
+    said = fsm_gpt(*words, "--help")
     assert said.code == 0
-    assert f"\n    fsm-gpt {verb} " in said.out.partition("Example:")[2]
+    assert f"\n    fsm-gpt {' '.join(words)} " in said.out.partition("Example:")[2]
     assert "--json" in said.out
-    assert said.out == fsm_gpt(verb, "-h").out
+    assert said.out == fsm_gpt(*words, "-h").out
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_the_examples_use_options_that_exist(verb: str) -> None:
-    verb_command = command_of(verb)
-    assert verb_command.epilog
-    words = verb_command.epilog.splitlines()[-1].split()
-    assert words[:2] == ["fsm-gpt", verb]
-    verb_command.make_context(verb, words[2:])
+@pytest.mark.parametrize("words", EVERY, ids=" ".join)
+def test_the_examples_use_options_that_exist(words: tuple[str, ...]) -> None:
+    epilog = command_of(*words).epilog
+    assert epilog
+    typed = epilog.splitlines()[-1].split()
+    assert typed[: len(words) + 1] == ["fsm-gpt", *words]
+    # The example of a verb with questions asks one of them.
+    asked = tuple(typed[1:3]) if tuple(typed[1:3]) in EVERY else words
+    command_of(*asked).make_context(asked[-1], typed[len(asked) + 1 :])
 
 
 def test_the_version(fsm_gpt) -> None:
@@ -125,7 +149,7 @@ def test_it_runs_as_a_module_and_as_a_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [["--help"], ["--version"], ["train", "--help"], ["demo", "-h"], [], ["export", "-h"]]
+    "args", [["--help"], ["--version"], ["train", "--help"], ["demo", "-h"], [], ["ask", "-h"]]
 )
 def test_help_loads_nothing_slow(args: list[str]) -> None:
     code = (

@@ -70,7 +70,7 @@ def test_a_certificate_that_raises_is_seen(monkeypatch):
 
 
 def test_hitting_times_proven_too_well_are_seen(monkeypatch):
-    solver = import_module("fsm_gpt.markov.hitting")
+    solver = import_module("fsm_gpt.markov.first_step")
     honest = solver.residual
     monkeypatch.setattr(solver, "residual", lambda *args: honest(*args) / 1e3)
     assert campaign.hitting_times(100, seed=1).broken

@@ -15,8 +15,8 @@ from fsm_gpt.markov import hitting, mean_first_passage, multilevel, reversed_tim
 from tests.families import HARD, hard_rows
 from tests.strategies import chains
 
-#: The module, whose name in its package is that of the function.
-module = import_module("fsm_gpt.markov.hitting")
+#: Where the equations are solved.
+module = import_module("fsm_gpt.markov.first_step")
 
 
 @given(chains(), st.integers(0, 10**6))

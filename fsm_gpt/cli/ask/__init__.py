@@ -10,7 +10,7 @@ import click
 __all__ = ["ASKS", "ask"]
 
 #: The questions, in the order in which a person meets them.
-ASKS: tuple[str, ...] = ("length", "pattern", "reward")
+ASKS: tuple[str, ...] = ("length", "reach", "path", "pattern", "reward")
 
 
 class Asks(click.Group):
@@ -41,13 +41,17 @@ class Asks(click.Group):
 
 @click.group(
     cls=Asks,
+    invoke_without_command=True,
     short_help="What a chain will do: reach, match, end, earn.",
     subcommand_metavar="QUESTION ...",
     epilog="\b\nExample:\n  fsm-gpt ask reach chain.safetensors --to 111 --within 10",
 )
-def ask() -> None:
+@click.pass_context
+def ask(ctx: click.Context) -> None:
     """Ask what a chain will do.
 
-    Every question takes a chain file or a checkpoint, decoding options, and --stop for a token
-    that ends the text. fsm-gpt ask QUESTION --help explains one.
+    Every question takes a chain file or a checkpoint, decoding options, --stop for a token that
+    ends the text, and --json. fsm-gpt ask QUESTION --help explains one.
     """
+    if ctx.invoked_subcommand is None:
+        raise click.UsageError(f"no question is asked. Questions are {', '.join(ASKS)}.", ctx)
