@@ -10,6 +10,7 @@ from fsm_gpt.cli.chains import Reading, chain_options, check_text, watch_long_ru
 from fsm_gpt.cli.console import command_line, json_option, say, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
 from fsm_gpt.cli.inputs import FILE, output_option, read_text, ready_to_write
+from fsm_gpt.cli.model_sizes import sizes_of
 from fsm_gpt.cli.show import show_facts, write_report
 from fsm_gpt.cli.whole import read_or_cut, whole_model
 
@@ -63,13 +64,19 @@ def report(
         watch_long_run(chain, note)
         beside = (
             ()
-            if model is None
+            if model is None or chain.context == model.context
             else (
                 whole_model(
                     model, chain, decoding=decoding, text=words, device=how.device, note=note
                 ),
             )
         )
-        facts = gather(chain, text=words, beside=beside, provenance={"command": command_line()})
+        facts = gather(
+            chain,
+            text=words,
+            beside=beside,
+            model=None if model is None else sizes_of(checkpoint_or_chain, model),
+            provenance={"command": command_line()},
+        )
         write_report(facts, output, title=title)
     show_facts(facts, as_json=as_json, report=output)
