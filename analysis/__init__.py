@@ -11,7 +11,9 @@ from __future__ import annotations
 __all__ = ["OF_MODELS", "STUDIES"]
 
 #: Every study, in the order in which they are best read.
-STUDIES = ("article", "stationary", "structure", "entropy_rate", "reachable", "capacity")
+STUDIES = (
+    *("article", "stationary", "structure", "entropy_rate", "reachable", "characters", "capacity"),
+)
 
 #: Those that ask a model itself and not its chain.
-OF_MODELS = ("reachable",)
+OF_MODELS = ("reachable", "characters")

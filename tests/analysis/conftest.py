@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from analysis import article, capacity, entropy_rate, reachable, stationary, structure
+from analysis import article, capacity, characters, entropy_rate, reachable, stationary, structure
 from analysis.commands import Run
 from analysis.study import Study
 from tests.conftest import read_reference
@@ -15,6 +15,7 @@ RUNS: dict[str, Run] = {
     "structure": structure.run,
     "entropy_rate": entropy_rate.run,
     "reachable": reachable.run,
+    "characters": characters.run,
     "capacity": capacity.run,
 }
 
