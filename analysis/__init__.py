@@ -8,7 +8,7 @@ file lists them.
 
 from __future__ import annotations
 
-__all__ = ["OF_MODELS", "STUDIES"]
+__all__ = ["OF_MODELS", "OF_OURS", "STUDIES"]
 
 #: Every study, in the order in which they are best read.
 STUDIES = (
@@ -17,9 +17,15 @@ STUDIES = (
     "structure",
     "entropy_rate",
     "reachable",
+    "asked",
     "environment",
+    "characters",
     "capacity",
 )
 
 #: Those that ask a model itself and not its chain.
-OF_MODELS = ("reachable",)
+OF_MODELS = ("reachable", "characters")
+
+#: Those whose questions are about the project's own words; they are left out beside others where
+#: another model is named.
+OF_OURS = ("asked",)

@@ -14,7 +14,7 @@ from typing import NoReturn, Protocol
 
 import click
 
-from analysis import OF_MODELS
+from analysis import OF_MODELS, OF_OURS
 from analysis.study import Progress, Study, made_folder
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
@@ -130,13 +130,15 @@ def _command(name: str, studies: Mapping[str, Run], about: str, typed: str) -> c
             check_writable(made_folder(Path(output).joinpath(part)).joinpath("manifest.json"))
         words = None if text is None else read_text(text)
         asked = dict(studies)
+        if model is not None and len(studies) > 1:
+            asked = {part: run for part, run in studies.items() if part not in OF_OURS}
         chain = whole = None
-        if model is not None and not set(studies) <= set(OF_MODELS):
+        if model is not None and not set(asked) <= set(OF_MODELS):
             chain = read_to_analyse(model, how)
             if words is not None:
                 check_text(words, chain)
             if is_chain_file(model):  # there is no model to be asked
-                asked = {part: run for part, run in studies.items() if part not in OF_MODELS}
+                asked = {part: run for part, run in asked.items() if part not in OF_MODELS}
         if model is not None and set(asked) & set(OF_MODELS):
             whole = read_model(model, how, where=name)
         for part, run in asked.items():

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.commands import main
-from analysis.drawing import curves, level, plain
-from analysis.study import Cell, Picture, Progress, Study, Table
+from analysis.large import first_tokens, loops, position
+from analysis.study import Cell, Progress, Study, Table
 from analysis.subject import answer
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
@@ -29,8 +29,6 @@ from fsm_gpt.sampling import SampledEntropyRate, sample_entropy_rate
 from fsm_gpt.simulate import simulate
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from fsm_gpt.gpt import GPT, TrainingRun
 
 __all__ = ["FOLDER", "own_model", "run", "sentences", "trained"]
@@ -119,7 +117,7 @@ def run(
         machines[str(rule)] = explore(asked, starts, decoding=rule, max_states=most)
         if progress is not None:
             progress(place, steps, f"explored under {rule}")
-    loops = greedy_cycles(asked, starts, temperatures=(1.0, 0.5, 0.2))
+    cycles = greedy_cycles(asked, starts, temperatures=(1.0, 0.5, 0.2))
     if progress is not None:
         progress(steps - 2, steps, "followed to loops")
     sampled = sample_entropy_rate(asked, streams=32, n_tokens=200 if quick else 2000)
@@ -140,19 +138,7 @@ def run(
             [_machine(name, found) for name, found in machines.items()],
             note=f"Exploring ends at {most:,} states; a part has no long run.",
         ),
-        "loops": Table(
-            "Loops of greedy decoding",
-            ("text", "tokens", "share of the prompts", "tokens until it is left at T = 1"),
-            [
-                [
-                    cycle.text,
-                    len(cycle.tokens),
-                    cycle.share,
-                    float(cycle.escapes[0].mean_tokens),
-                ]
-                for cycle in loops.cycles
-            ],
-        ),
+        "loops": loops(cycles),
         "entropy": _entropy(asked, sampled, data),
     }
     texts = _sentences(machines)
@@ -164,7 +150,14 @@ def run(
         name="reachable",
         question="What can a model say that is too large to enumerate?",
         tables=tables,
-        figures={"position": _curve(sampled)},
+        figures={
+            "position": position(
+                sampled.curve.positions.tolist(),
+                sampled.curve.running_mean_bits.tolist(),
+                sampled.bits_per_token,
+                streams=sampled.streams,
+            )
+        },
         inputs={
             "prompts": starts,
             "rules": [str(rule) for rule in rules],
@@ -177,7 +170,7 @@ def run(
 def _prompts(model: Model, own: bool) -> list[Any]:
     if own:
         return list(PROMPTS)
-    return [[token] for token in range(min(8, len(getattr(model, "vocabulary", "12345678"))))]
+    return list(first_tokens(len(getattr(model, "vocabulary", "12345678"))))
 
 
 def _machine(name: str, found: Exploration) -> list[Cell]:
@@ -231,28 +224,6 @@ def _sentences(machines: dict[str, Exploration]) -> list[list[Cell]]:
                 label = chain.label(start)
                 rows.append([name, label, simulate(chain, 24, start=start, seed=start).text])
     return rows
-
-
-def _curve(sampled: SampledEntropyRate) -> Picture:
-    """How uncertain the next word is, the further a text has come."""
-    title = "Uncertainty of the next token, by its position in the text"
-    curve = sampled.curve
-    positions = [int(position) for position in curve.positions]
-    means = [float(mean) for mean in curve.running_mean_bits]
-
-    def draw(figure: Figure) -> None:
-        ax = plain(figure.add_subplot(), title, "tokens drawn before", "bits per token")
-        curves(ax, {"": (positions, means)}, marks=False)
-        level(
-            ax, sampled.bits_per_token, f"entropy rate, {sampled.bits_per_token:.3f}", above=False
-        )
-        ax.set_xscale("symlog", linthresh=10)
-        ax.set_xticks([0, 10, 100, 1000], ["0", "10", "100", "1,000"])
-        ax.set_xlim(0, max(*positions, 1000))
-        ax.minorticks_off()
-        ax.set_ylim(bottom=0)
-
-    return Picture("Mean entropy up to each position, over 32 streams", draw)
 
 
 if __name__ == "__main__":

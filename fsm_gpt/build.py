@@ -7,6 +7,7 @@ transitions that share a state and a token are refused here, each with its place
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -72,16 +73,20 @@ def edges_of_rows(numbers: Numbers, space: ContextSpace, *, normalize: bool) -> 
     return edge_list(edges, space, space.vocabulary, normalize=normalize, where="rows")
 
 
+#: Entries that are checked at a time, so that checking takes little memory beside them.
+_CHECKED = 2**22
+
+
 def _check_rows(numbers: Numbers, space: ContextSpace) -> None:
-    V = numbers.shape[1]
-    check_entries(
-        numbers,
-        lambda i: (
-            f"the probability of token {space.vocabulary.shown[i % V]!r} "
-            f"in state {space.label(i // V)}"
-        ),
-        where="rows",
-    )
+    N, V = numbers.shape
+    step = N if numbers.dtype == object else max(1, _CHECKED // V)
+
+    def name(first: int, i: int) -> str:
+        token, state = space.vocabulary.shown[i % V], space.label(first + i // V)
+        return f"the probability of token {token!r} in state {state}"
+
+    for first in range(0, N, step):
+        check_entries(numbers[first : first + step], partial(name, first), where="rows")
 
 
 def edge_list(

@@ -54,6 +54,26 @@ class _Parts:
     provenance: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
+def _parts_of_rows(
+    numbers: Numbers,
+    space: ContextSpace,
+    normalize: bool,
+    notes: Sequence[str],
+    provenance: Mapping[str, str] | None,
+) -> _Parts:
+    if space.shortest < space.length and space.length > 1:
+        storage: Storage = edges_of_rows(numbers, space, normalize=normalize)
+    else:
+        storage = window_rows(numbers, space, normalize=normalize)
+    return _Parts(
+        storage,
+        space,
+        space.vocabulary,
+        notes=tuple(notes),
+        provenance=MappingProxyType(dict(provenance or {})),
+    )
+
+
 class Chain:
     """A finite Markov chain with labelled transitions.
 
@@ -116,17 +136,7 @@ class Chain:
                 f"Each row needs one probability a token."
             )
         space = space_for(N, named, context, short_contexts)
-        if short_contexts and space.length > 1:
-            storage: Storage = edges_of_rows(numbers, space, normalize=normalize)
-        else:
-            storage = window_rows(numbers, space, normalize=normalize)
-        self._parts = _Parts(
-            storage,
-            space,
-            named,
-            notes=tuple(notes),
-            provenance=MappingProxyType(dict(provenance or {})),
-        )
+        self._parts = _parts_of_rows(numbers, space, normalize, notes, provenance)
 
     # ---- other ways to make one ----
 
@@ -135,6 +145,18 @@ class Chain:
         chain = object.__new__(cls)
         chain._parts = parts
         return chain
+
+    @classmethod
+    def _of_own_rows(
+        cls,
+        rows: Numbers,
+        space: ContextSpace,
+        *,
+        notes: Sequence[str],
+        provenance: Mapping[str, str],
+    ) -> Chain:
+        """The chain of rows that nobody else holds: checked as any others, and not copied."""
+        return cls._of(_parts_of_rows(rows, space, False, notes, provenance))
 
     def _with(self, **changes: Any) -> Chain:
         return Chain._of(replace(self._parts, **changes))

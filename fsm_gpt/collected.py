@@ -1,8 +1,9 @@
 """The rows of a model, as they come: all of them, or what a decoding rule keeps.
 
-V**L rows of V probabilities are a dense array where they fit into memory. Under a rule that keeps
-few tokens most of them are zero; then each block is decoded when it comes and only what is left
-is kept, as transitions: under top-k 40 no more than 40 for each state, whatever the vocabulary.
+Each block of rows is decoded when it comes, in float64. V**L rows of V probabilities are a dense
+array where they fit into memory, of float64 or of float32. Under a rule that keeps few tokens most
+of them are zero; then only what is left is kept, as transitions: under top-k 40 no more than 40 for
+each state, whatever the vocabulary.
 """
 
 from __future__ import annotations
@@ -26,30 +27,72 @@ Floats = npt.NDArray[np.float64]
 BYTES_OF_A_TRANSITION = 180
 
 
-class Dense:
+class _Decoded:
+    """Blocks of rows after the rules, and what the rules met."""
+
+    def __init__(self, space: ContextSpace, rules: Sequence[Rule]) -> None:
+        self.space, self.rules = space, tuple(rules)
+        self.tied: list[npt.NDArray[np.int64]] = []
+        self.underflowed = 0
+
+    def decoded(self, first: int, rows: Floats) -> Floats:
+        """The rows of the states from ``first`` on."""
+        tied, lost = np.zeros((2, len(rows)), dtype=bool)
+        for rule in self.rules:
+            rows, tie, less = rule(rows)
+            tied |= tie
+            lost |= less
+        self.tied.append(first + np.flatnonzero(tied))
+        self.underflowed += int(lost.sum())
+        return rows
+
+    def told(self, chain: Chain) -> Chain:
+        """The chain with its rules, and with what is to be known of them."""
+        if not self.rules:
+            return chain
+        notes = chain.notes
+        if self.underflowed:
+            notes += (underflow_note(self.rules, self.underflowed),)
+        tied = np.sort(np.concatenate(self.tied))  # of several lengths, blocks come in any order
+        return chain._with(decoding=self.rules, tied=read_only(tied, np.int64), notes=notes)
+
+
+class Dense(_Decoded):
     """Every row, as it is."""
 
-    def __init__(self, space: ContextSpace) -> None:
-        self.space = space
-        self.rows = np.empty((space.size, len(space.vocabulary)))
+    def __init__(
+        self, space: ContextSpace, rules: Sequence[Rule], dtype: npt.DTypeLike = np.float64
+    ) -> None:
+        super().__init__(space, rules)
+        self.rows = np.empty((space.size, len(space.vocabulary)), dtype=dtype)
+        self.narrowed = 0
 
     def add(self, first: int, rows: Floats) -> None:
-        """The rows of the states from ``first`` on."""
-        self.rows[first : first + len(rows)] = rows
+        """The rows of the states from ``first`` on, not decoded yet."""
+        rows = self.decoded(first, rows)
+        kept = self.rows[first : first + len(rows)]
+        kept[:] = rows
+        if kept.dtype != rows.dtype:
+            self.narrowed += int(((kept == 0) & (rows != 0)).sum())
 
     def chain(self, *, notes: Sequence[str], provenance: Mapping[str, str]) -> Chain:
-        """The chain of all rows."""
-        return Chain(
+        """The chain of all rows, which are not copied."""
+        if self.narrowed:
+            notes = [
+                *notes,
+                f"{self.narrowed:,} probabilities are zero by float32 underflow: they are above "
+                f"zero in float64, so structure there is that of the narrower floats",
+            ]
+        chain = Chain._of_own_rows(
             self.rows,
-            vocabulary=self.space.vocabulary,
-            context=self.space.length,
-            short_contexts=self.space.shortest < self.space.length,
+            self.space,
             notes=notes,
             provenance=provenance,
         )
+        return self.told(chain)
 
 
-class Sparse:
+class Sparse(_Decoded):
     """What rules keep of the rows of every full window, as transitions.
 
     Raises
@@ -59,26 +102,20 @@ class Sparse:
     """
 
     def __init__(self, space: ContextSpace, rules: Sequence[Rule], max_memory_gib: float) -> None:
-        self.space, self.rules, self.limit = space, tuple(rules), max_memory_gib
+        super().__init__(space, rules)
+        self.limit = max_memory_gib
         self.source: list[npt.NDArray[np.int64]] = []
         self.token: list[npt.NDArray[np.int64]] = []
         self.probability: list[Floats] = []
-        self.tied: list[npt.NDArray[np.int64]] = []
-        self.underflowed = self.kept = self.seen = 0
+        self.kept = self.seen = 0
 
     def add(self, first: int, rows: Floats) -> None:
         """The rows of the windows from ``first`` on, not decoded yet."""
-        tied, lost = np.zeros((2, len(rows)), dtype=bool)
-        for rule in self.rules:
-            rows, tie, less = rule(rows)
-            tied |= tie
-            lost |= less
+        rows = self.decoded(first, rows)
         row, token = np.nonzero(rows != 0)
         self.source.append(first + row)
         self.token.append(token)
         self.probability.append(np.asarray(rows[row, token], dtype=np.float64))
-        self.tied.append(first + np.flatnonzero(tied))
-        self.underflowed += int(lost.sum())
         self.kept += len(token)
         self.seen += len(rows)
         self._refuse_too_many()
@@ -98,8 +135,6 @@ class Sparse:
         """The chain of what was kept; its states are all windows."""
         source, token = np.concatenate(self.source), np.concatenate(self.token)
         V = len(self.space.vocabulary)
-        if self.underflowed:
-            notes = [*notes, underflow_note(self.rules, self.underflowed)]
         chain = Chain.from_edges(
             source,
             token,
@@ -110,4 +145,4 @@ class Sparse:
             notes=notes,
             provenance=provenance,
         )
-        return chain._with(decoding=self.rules, tied=read_only(np.concatenate(self.tied), np.int64))
+        return self.told(chain)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from typing import Literal, TypeAlias, get_args
 
 from fsm_gpt.about_model import (
     notes_on_rows,
@@ -28,16 +29,15 @@ from fsm_gpt.decoding import Rule
 from fsm_gpt.errors import Interrupted, InvalidArgument, StateSpaceTooLarge
 from fsm_gpt.space import ContextSpace, Vocabulary
 
-__all__ = ["extract"]
+__all__ = ["Precision", "extract", "extraction_bytes"]
 
-#: Bytes for each probability while a chain is made, by (short contexts, decoding): the
-#: rows and their checked copies, or the columns of the transition list while it is sorted.
-BYTES = {
-    (False, False): 32,
-    (False, True): 52,
-    (True, False): 136,
-    (True, True): 180,
-}
+Precision: TypeAlias = Literal["float64", "float32"]
+
+#: Bytes for each probability beside its own while a chain over short contexts is made: the
+#: columns of the transition list while it is sorted.
+BYTES_OF_SHORT = 136
+#: Bytes for each state while a chain is made: its row's sum, and what checking that takes.
+BYTES_OF_A_STATE = 32
 
 
 def extract(
@@ -48,6 +48,7 @@ def extract(
     short_contexts: bool = False,
     truncate_to: int | None = None,
     decoding: Rule | Sequence[Rule] | None = None,
+    dtype: Precision = "float64",
     batch: int | None = None,
     device: str | None = None,
     max_memory_gib: float = 8.0,
@@ -75,6 +76,11 @@ def extract(
         A rule, or rules in the order in which they apply: see
         :meth:`fsm_gpt.Chain.with_decoding`. Where all rows do not fit into memory and what
         the rule keeps of them does, that alone is kept.
+    dtype
+        How the probabilities are kept. "float32" takes half the memory: rows are computed and
+        decoded in float64 and rounded then, and the chain meant is each of them divided by its
+        sum, so that a probability is off by 6e-8 of itself. Sums over states stay in float64.
+        What is kept sparsely is float64 always.
     batch
         Contexts in one call of the model. Without it a model that can walk the tree of
         its contexts does so (:class:`fsm_gpt.asking.SharesPrefixes`; a
@@ -90,8 +96,9 @@ def extract(
     Returns
     -------
     Chain
-        Its ``notes`` say where a probability became zero by underflow or by a mask of
-        the model; its ``provenance`` says which model and which versions made it.
+        Its ``notes`` say where a probability became zero by underflow, of float64 or of
+        float32, or by a mask of the model; its ``provenance`` says which model and which
+        versions made it.
 
     Raises
     ------
@@ -124,13 +131,18 @@ def extract(
     rules = rules_of(decoding, where="extract")
     if batch is not None and batch < 1:
         raise InvalidArgument(f"extract: batch is {batch}; give a whole number of 1 or more.")
+    if dtype not in get_args(Precision):
+        raise InvalidArgument(
+            f"extract: dtype is {dtype!r}, and probabilities are kept as 'float64' or 'float32'. "
+            f"Give one of the two."
+        )
     named, own_context, length = own_space(model, vocabulary, context, truncate_to, where="extract")
     space = ContextSpace(named, length, shortest=1 if short_contexts else 0)
-    problem = _too_large(space, bool(rules), max_memory_gib)
+    problem = _too_large(space, dtype, max_memory_gib)
     sparse = problem is not None and _may_be_sparse(space, rules, max_memory_gib)
     if problem is not None and not sparse:
         raise problem
-    kept: Dense | Sparse = Sparse(space, rules, max_memory_gib) if sparse else Dense(space)
+    kept = Sparse(space, rules, max_memory_gib) if sparse else Dense(space, rules, dtype)
     done = masked = lost = 0
     try:
         with (
@@ -149,26 +161,35 @@ def extract(
             "extract: stopped by the user before every context had its row, so there is no "
             "chain. Nothing was written."
         ) from None
-    chain = kept.chain(
+    return kept.chain(
         notes=notes_on_rows(own_context, length, masked=masked, lost=lost),
         provenance=provenance_of(model, own_context, length),
     )
-    return chain if sparse or not rules else chain.with_decoding(*rules)
 
 
 # ---- the size, before anything is computed ----
 
 
+def extraction_bytes(V: int, dtype: Precision = "float64", *, short: bool = False) -> int:
+    """What a state takes while a chain is made, in bytes.
+
+    >>> extraction_bytes(2), extraction_bytes(50_257, "float32")
+    (48, 201060)
+    """
+    size = {"float64": 8, "float32": 4}[dtype]
+    return V * (size + (BYTES_OF_SHORT if short else 0)) + BYTES_OF_A_STATE
+
+
 def _too_large(
-    space: ContextSpace, decoded: bool, max_memory_gib: float
+    space: ContextSpace, dtype: Precision, max_memory_gib: float
 ) -> StateSpaceTooLarge | None:
     """Why all rows do not fit, or None if they do."""
     V, L = len(space.vocabulary), space.length
     short = space.shortest < L
-    each = BYTES[short, decoded]
-    log2_bytes = L * math.log2(V) + math.log2(V * each)  # V**L may have thousands of digits
+    each = extraction_bytes(V, dtype, short=short)
+    log2_bytes = L * math.log2(V) + math.log2(each)  # V**L may have thousands of digits
     if log2_bytes < 60:
-        need = space.size * V * each / 2**30
+        need = space.size * each / 2**30
         if need <= max_memory_gib:
             return None
         states, gib = f"{space.size:,}", f"{need:,.1f} GiB"
@@ -176,10 +197,12 @@ def _too_large(
         states = _power_of_ten(L * math.log10(V))
         gib = f"{_power_of_ten((log2_bytes - 30) * math.log10(2))} GiB"
     what = f"contexts of 1 to {L} tokens over {V:,}" if short else f"{V:,}**{L:,} contexts"
+    half = "" if dtype == "float32" or short else ", halve that with dtype='float32'"
+    few = "" if short else ", keep few tokens of each row by a rule such as top-k 40"
     return StateSpaceTooLarge(
-        f"extract: the {what} are {states} states and need {gib}, above the limit of "
-        f"{max_memory_gib:g} GiB. Shorten the context with truncate_to, explore() the part that "
-        f"prompts lead to, or raise max_memory_gib where there is more memory."
+        f"extract: the {what} are {states} states and need {gib} in {dtype}, above the limit of "
+        f"{max_memory_gib:g} GiB. Shorten the context with truncate_to{half}{few}, explore() the "
+        f"part that prompts lead to, or raise max_memory_gib where there is more memory."
     )
 
 

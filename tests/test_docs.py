@@ -22,7 +22,7 @@ from fsm_gpt.cli.ask import ASKS
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 PAGES = sorted(path for path in DOCS.rglob("*.md") if "_" not in path.relative_to(DOCS).parts[0])
-VERBS = main.list_commands(click.Context(main))
+VERBS = main.list_commands(click.Context(main, **main.context_settings))
 
 
 def extension(name: str) -> ModuleType:
@@ -64,7 +64,7 @@ def typed_commands(text: str) -> list[list[str]]:
 
 def understood(words: list[str]) -> bool:
     """Whether the program knows the verb and takes these options."""
-    context = click.Context(main, info_name="fsm-gpt")
+    context = click.Context(main, info_name="fsm-gpt", **main.context_settings)
     command: click.Command | None = main
     rest = list(words)
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
@@ -113,7 +113,9 @@ def test_each_question_has_a_section_with_an_example() -> None:
 )
 def test_a_verb_without_docs_is_an_error(command: click.Command | None) -> None:
     with pytest.raises(ValueError, match="fsm-gpt bare"):
-        generated.verb("bare", command, click.Context(main, info_name="fsm-gpt"))
+        generated.verb(
+            "bare", command, click.Context(main, info_name="fsm-gpt", **main.context_settings)
+        )
 
 
 def test_commands_are_told_from_what_is_none() -> None:

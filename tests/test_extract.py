@@ -19,7 +19,7 @@ from torch import nn
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Greedy, Temperature, TopK
 from fsm_gpt.errors import Interrupted, InvalidArgument, InvalidChain, StateSpaceTooLarge
-from fsm_gpt.extract import BYTES, extract
+from fsm_gpt.extract import extract, extraction_bytes
 from fsm_gpt.gpt.load import load_model
 from fsm_gpt.gpt.model import GPT, GPTConfig
 from fsm_gpt.gpt.train import TrainingRun, train
@@ -361,11 +361,11 @@ def test_diverged_weights_are_refused() -> None:
 @pytest.mark.parametrize(
     ("V", "L", "short", "states", "need"),
     [
-        (32, 8, False, "1,099,511,627,776 states", "1,048,576.0 GiB"),
+        (32, 8, False, "1,099,511,627,776 states", "294,912.0 GiB"),
         (32, 8, True, "1,134,979,744,800 states", "GiB"),
         (50257, 1024, False, r"about 10\*\*4,814 states", r"about 10\*\*4,811 GiB"),
         (50257, 1024, True, r"about 10\*\*4,814 states", "GiB"),
-        (2, 40, False, "1,099,511,627,776 states", "65,536.0 GiB"),
+        (2, 40, False, "1,099,511,627,776 states", "49,152.0 GiB"),
     ],
 )
 def test_too_many_states_are_refused_before_the_model_is_asked(
@@ -386,21 +386,85 @@ def test_the_limit_can_be_lowered() -> None:
         extract(by_rule, vocabulary="abc", context=4, max_memory_gib=1e-6)
 
 
-def test_the_estimate_holds() -> None:
-    for (short, decoded), each in BYTES.items():
-        tracemalloc.start()
-        chain = extract(
-            by_rule,
-            vocabulary="abc",
-            context=9,
-            short_contexts=short,
-            decoding=Temperature(0.5) if decoded else None,
-            batch=64,
-        )
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        need = chain.n_states * 3 * each
-        assert need / 2 < peak < need * 1.1, (short, decoded, peak / (chain.n_states * 3))
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("decoded", [False, True])
+@pytest.mark.parametrize(
+    ("V", "context", "short"), [(3, 10, False), (3, 9, True), (40, 3, False), (300, 2, False)]
+)
+def test_the_estimate_holds(V: int, context: int, short: bool, decoded: bool, dtype: Any) -> None:
+    table = np.random.default_rng(0).normal(size=(V, V))
+    tracemalloc.start()
+    chain = extract(
+        lambda ids: table[ids[:, -1]],
+        vocabulary=V,
+        context=context,
+        short_contexts=short,
+        decoding=Temperature(0.5) if decoded else None,
+        dtype=dtype,
+        batch=64,
+    )
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    need = chain.n_states * extraction_bytes(V, dtype, short=short)
+    assert need / 2 < peak < need * 1.1, peak / (chain.n_states * V)
+
+
+# ---- float32 ----
+
+
+def test_narrower_floats_are_the_same_rows_rounded() -> None:
+    options: dict[str, Any] = {"vocabulary": "abc", "context": 4}
+    wide = extract(by_rule, **options)
+    narrow = extract(by_rule, **options, dtype="float32")
+    assert (wide.dtype, narrow.dtype) == (np.float64, np.float32)
+    np.testing.assert_array_equal(narrow.next_token, wide.next_token.astype(np.float32))
+    assert narrow.notes == wide.notes
+    # The chain meant is each row divided by its sum: rounding moves a probability by 2^-24 of it.
+    edges = narrow.edges().probability / wide.edges().probability
+    assert abs(edges - 1).max() < 2.5 * 2.0**-24
+    x = np.random.default_rng(0).dirichlet(np.ones(81))
+    np.testing.assert_allclose(narrow.push(x), wide.push(x), rtol=2e-7)
+
+
+def test_a_rule_is_applied_before_the_rounding() -> None:
+    """Two logits that float32 cannot tell apart."""
+
+    def nearly(ids: Ids) -> Any:
+        return np.tile([0.0, 1e-9], (len(ids), 1))
+
+    chain = extract(nearly, vocabulary="ab", context=1, decoding=Greedy(), dtype="float32")
+    assert chain.next_token.tolist() == [[0, 1], [0, 1]]
+    assert chain.tied.tolist() == []
+    assert chain.decoding == (Greedy(),)
+
+
+def test_what_float32_loses_is_told() -> None:
+    def steep(ids: Ids) -> Any:
+        return np.tile([0.0, -200.0], (len(ids), 1))  # exp(-200) is 1e-87
+
+    assert extract(steep, vocabulary="ab", context=1).notes == ()
+    chain = extract(steep, vocabulary="ab", context=1, dtype="float32")
+    (note,) = chain.notes
+    assert note.startswith("2 probabilities are zero by float32 underflow")
+    assert chain.n_edges == 2
+
+
+def test_another_precision_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="dtype is 'float16'"):
+        extract(by_rule, vocabulary="abc", context=1, dtype="float16")  # type: ignore[arg-type]
+
+
+def test_a_vocabulary_like_that_of_gpt_2_is_refused_with_the_ways_out() -> None:
+    """50,257^2 probabilities: 20.2 GB in float64 and 10.1 GB in float32, and a little more."""
+    options: dict[str, Any] = {"vocabulary": 50_257, "context": 1}
+    for dtype, size in (("float64", 8), ("float32", 4)):
+        with pytest.raises(StateSpaceTooLarge) as raised:
+            extract(by_rule, **options, dtype=dtype)
+        said = str(raised.value)
+        need = float(said.split("need ")[1].split(" GiB")[0])
+        assert need == pytest.approx(50_257**2 * size / 2**30, rel=0.01)
+        assert "top-k 40" in said
+        assert ("dtype='float32'" in said) == (dtype == "float64")
 
 
 @pytest.mark.parametrize(

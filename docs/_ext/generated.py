@@ -54,7 +54,7 @@ TITLES = {
 
 def verbs(_: str = "") -> str:
     """Every verb, and every question of ask: what it does, an example, arguments and options."""
-    context = click.Context(main, info_name="fsm-gpt")
+    context = click.Context(main, info_name="fsm-gpt", **main.context_settings)
     names = main.list_commands(context)
     return "\n\n".join(verb(name, main.get_command(context, name), context) for name in names)
 

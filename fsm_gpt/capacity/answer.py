@@ -26,7 +26,7 @@ from fsm_gpt.capacity.size import (
 from fsm_gpt.errors import FileProblem, InvalidArgument, NotDefined
 from fsm_gpt.files import Pathlike
 
-__all__ = ["capacity", "capacity_or_reason", "parameter_count"]
+__all__ = ["capacity", "capacity_or_reason", "figures_of", "parameter_count"]
 
 
 def capacity(
@@ -91,7 +91,16 @@ def capacity_or_reason(
     >>> print(capacity_or_reason("claude").kind)
     vocabulary not public
     """
-    model = _changed(_model(name_or_path), vocabulary, context)
+    return figures_of(_changed(_model(name_or_path), vocabulary, context))
+
+
+def figures_of(model: Model) -> Capacity | NoCapacity:
+    """The figures of a model whose sizes are known, or why there are none.
+
+    >>> found = figures_of(Model(name="baby", vocabulary=2, context=3))
+    >>> found.bits
+    3.0
+    """
     if model.no_capacity:
         return NoCapacity(
             name=model.name,

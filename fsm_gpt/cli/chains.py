@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsm_gpt.cli.console import progress
-from fsm_gpt.cli.inputs import FILE, read_vocabulary_option
+from fsm_gpt.cli.inputs import FILE, Choice, read_vocabulary_option
 from fsm_gpt.errors import FileProblem, FsmGptError, InvalidArgument, StateSpaceTooLarge
 from fsm_gpt.files import shown
 
 if TYPE_CHECKING:
     from fsm_gpt.chain import Chain
     from fsm_gpt.decoding import Rule
+    from fsm_gpt.extract import Precision
     from fsm_gpt.gpt.load import LoadedModel
 
 __all__ = [
@@ -57,6 +58,7 @@ class Reading:
     device: str | None = None
     max_memory: float = 8.0
     heads: int | None = None
+    dtype: Precision = "float64"
 
     @property
     def of_checkpoints(self) -> bool:
@@ -110,14 +112,22 @@ def chain_options(command: Callable[..., Any]) -> Callable[..., Any]:
         device: str | None,
         max_memory: float,
         heads: int | None,
+        dtype: Precision,
         **others: Any,
     ) -> Any:
-        how = Reading(vocabulary, short_contexts, truncate_to, device, max_memory, heads)
+        how = Reading(vocabulary, short_contexts, truncate_to, device, max_memory, heads, dtype)
         return command(how=how, **others)
 
     taking: Callable[..., Any] = packed
     short_contexts = click.option(
         "--short-contexts", is_flag=True, help="Also the contexts shorter than a window."
+    )
+    dtype = click.option(
+        "--dtype",
+        type=Choice(("float64", "float32")),
+        default="float64",
+        show_default=True,
+        help="How probabilities are kept; float32 takes half the memory.",
     )
     for option in reversed(
         (
@@ -125,6 +135,7 @@ def chain_options(command: Callable[..., Any]) -> Callable[..., Any]:
             heads_option,
             short_contexts,
             truncate_option,
+            dtype,
             device_option,
             memory_option,
         )
@@ -143,8 +154,8 @@ def read_chain(
         if how.of_checkpoints:
             raise click.UsageError(
                 f"{shown(path)} holds a chain, and --vocabulary, --heads, --short-contexts, "
-                f"--truncate-to and --device are for checkpoints. Extract the chain anew with "
-                f"them.",
+                f"--truncate-to, --dtype and --device are for checkpoints. Extract the chain anew "
+                f"with them.",
                 click.get_current_context(),
             )
         need = LOADING * os.path.getsize(path) / 2**30
@@ -247,11 +258,13 @@ def extracted(model: LoadedModel, how: Reading, decoding: Sequence[Rule]) -> Cha
                 truncate_to=how.truncate_to,
                 device=how.device,
                 decoding=tuple(decoding) or None,
+                dtype=how.dtype,
                 max_memory_gib=how.max_memory,
                 progress=lambda done, total: tick(done, total, "contexts"),
             )
     except StateSpaceTooLarge as error:  # which speaks of Python's options
         said = str(error).replace("truncate_to", "--truncate-to")
+        said = said.replace("dtype='float32'", "--dtype float32").replace("top-k 40", "--top-k 40")
         raise StateSpaceTooLarge(said.replace("max_memory_gib", "--max-memory")) from None
 
 

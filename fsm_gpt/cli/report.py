@@ -11,6 +11,7 @@ from fsm_gpt.cli.chains import Reading, chain_options, check_text, watch_long_ru
 from fsm_gpt.cli.console import command_line, json_option, say, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
 from fsm_gpt.cli.inputs import FILE, output_option, read_text, ready_to_write
+from fsm_gpt.cli.model_sizes import sizes_of
 from fsm_gpt.cli.pattern_section import pattern_section
 from fsm_gpt.cli.show import show_facts, write_report
 from fsm_gpt.cli.whole import read_or_cut, whole_model
@@ -78,12 +79,18 @@ def report(
     with working("analysing and drawing") as note:
         watch_long_run(chain, note)
         beside = [pattern_section(chain, regex, note=note) for regex in patterns]
-        if model is not None:
+        if model is not None and chain.context != model.context:
             whole = whole_model(
                 model, chain, decoding=decoding, text=words, device=how.device, note=note
             )
             beside.insert(0, whole)
-        known = {"command": command_line()}
-        facts = gather(chain, text=words, stop=ends, beside=beside, provenance=known)
+        facts = gather(
+            chain,
+            text=words,
+            stop=ends,
+            beside=beside,
+            model=None if model is None else sizes_of(checkpoint_or_chain, model),
+            provenance={"command": command_line()},
+        )
         write_report(facts, output, title=title)
     show_facts(facts, as_json=as_json, report=output)

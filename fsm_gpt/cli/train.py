@@ -41,6 +41,12 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="Learn from the last position of each window, or from all.",
         ),
+        click.option(
+            "--batch",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Windows in each step, drawn anew; every window if not given.",
+        ),
     )
     for option in reversed(options):
         command = option(command)

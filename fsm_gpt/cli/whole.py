@@ -49,10 +49,12 @@ def largest_cut(V: int, L: int, how: Reading) -> int:
     >>> largest_cut(65, 256, Reading()), largest_cut(2, 40, Reading())
     (3, 20)
     """
+    from fsm_gpt.extract import extraction_bytes
+
     k = 0
     while k < L:
         states = V ** (k + 1)
-        need = max(analysis_bytes(states, states * V), 52 * states * V)
+        need = max(analysis_bytes(states, states * V), states * extraction_bytes(V, how.dtype))
         if states > MOST_STATES or need > how.max_memory * 2**30:
             break
         k += 1
@@ -62,18 +64,21 @@ def largest_cut(V: int, L: int, how: Reading) -> int:
 def read_or_cut(
     path: str, how: Reading, *, decoding: Sequence[Rule] = ()
 ) -> tuple[Chain, LoadedModel | None]:
-    """The chain to report, and the model where the chain is that of fewer tokens than it sees.
+    """The chain to report, and the model that it is made of, where it is made of one.
 
     A model that does not fit is cut as little as possible, where no cut was asked for.
     """
     from fsm_gpt.io.read import is_chain_file
 
-    if is_chain_file(path) or how.short_contexts:
+    if is_chain_file(path):
         return read_to_analyse(path, how, decoding=decoding), None
     refuse_neither(path)
     model = read_model(path, how, where="report")
     V, L = len(model.vocabulary), model.context
-    k = largest_cut(V, L, how) if how.truncate_to is None else how.truncate_to
+    if how.truncate_to is not None:
+        k = how.truncate_to
+    else:
+        k = L if how.short_contexts else largest_cut(V, L, how)
     if k == 0:  # not even one token fits: the error says so, and what to do
         k = L
     elif k < L and how.truncate_to is None:
@@ -81,9 +86,10 @@ def read_or_cut(
             f"{V}**{L} contexts do not fit: the report is about the model cut to its last {k} "
             f"tokens, with the loops and the sampled entropy rate of the whole model beside it."
         )
-    chain = extracted(model, replace(how, truncate_to=k if k < L else None), decoding)
+    asked_for = how.truncate_to if how.truncate_to is not None or k == L else k
+    chain = extracted(model, replace(how, truncate_to=asked_for), decoding)
     refuse_to_analyse(chain, how)
-    return chain, model if k < L else None
+    return chain, model
 
 
 def whole_model(
@@ -174,7 +180,7 @@ def _sampled(
     """The entropy rate and the law of one token, by sampling."""
     import numpy as np
 
-    from fsm_gpt.markov import stationary_distribution
+    from fsm_gpt.markov.memory import token_law
     from fsm_gpt.markov.mixing import total_variation
     from fsm_gpt.report.tables import Table
     from fsm_gpt.sampling import sample_entropy_rate
@@ -197,10 +203,9 @@ def _sampled(
         f"({found.method}; {found.error_sentence})."
     ]
     try:
-        pi = stationary_distribution(cut).pi
+        law = np.asarray(token_law(cut), dtype=np.float64)
     except FsmGptError:
         return said, [], found.to_dict()
-    law = np.asarray(pi, dtype=np.float64).reshape(-1, cut.n_tokens).sum(axis=0)
     order = np.argsort(-found.token_frequencies, kind="stable")[:MOST_ROWS]
     shown = cut.vocabulary.shown
     table = Table(

@@ -125,6 +125,7 @@ def greedy_cycles(
     vocabulary: Vocabulary | str | int | Sequence[str] | None = None,
     context: int | None = None,
     batch: int | None = None,
+    remember: int = 0,
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> GreedyCycles:
@@ -148,6 +149,9 @@ def greedy_cycles(
         The V tokens and L; taken from the model's attributes of these names if it has them.
     batch
         Windows in one call of the model, at most; by default 1,024 or fewer.
+    remember
+        The choices in so many windows are kept, which are then not asked about again and again:
+        for a slow model. By default nothing is stored.
     device
         Where a torch module is to compute, such as "cuda"; by default where it is.
     progress
@@ -185,6 +189,7 @@ def greedy_cycles(
     named, _, length = own_space(model, vocabulary, context, where=where)
     starts = read_prompts(prompts, named, length, where=where)
     steps = one_or_more(max_steps, "max_steps", where=where)
+    kept = 0 if remember == 0 else one_or_more(remember, "remember", where=where)
     for temperature in temperatures:
         if not 0 < temperature < float("inf"):
             raise InvalidArgument(
@@ -196,7 +201,7 @@ def greedy_cycles(
     try:
         with asking(model, named, device=device) as rows_of:
             ask = Asker(windows, (), rows_of, batch_of(windows, batch, where=where), where=where)
-            run = Run(ask, windows.table(distinct))
+            run = Run(ask, windows.table(distinct), kept)
             run.close(steps, progress)
             run.describe(tuple(map(float, temperatures)))
     except KeyboardInterrupt:

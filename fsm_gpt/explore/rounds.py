@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fsm_gpt.explore.brent import cycle_lengths, tails, unsteady
 from fsm_gpt.explore.escape import odds_of_leaving
 from fsm_gpt.explore.rows import Asker
-from fsm_gpt.explore.windows import Ids, Table
+from fsm_gpt.explore.windows import Growing, Ids, Index, Table
 
 __all__ = ["Loop", "Run"]
 
@@ -30,10 +30,15 @@ class Loop(NamedTuple):
 
 
 class Run:
-    """Distinct starts and what becomes of them."""
+    """Distinct starts and what becomes of them.
 
-    def __init__(self, ask: Asker, starts: Table) -> None:
+    The greedy tokens of the first ``remember`` windows are kept, and these windows asked about
+    once until the rows of the cycles are wanted.
+    """
+
+    def __init__(self, ask: Asker, starts: Table, remember: int = 0) -> None:
         self.ask, self.windows, self.starts = ask, ask.windows, starts
+        self._remember, self._index, self._token = remember, Index(), Growing(np.int64)
         #: The number of each start's cycle and the steps to it; -1 where it was not closed.
         self.cycle = np.full(len(starts), -1, dtype=np.int64)
         self.tail = np.full(len(starts), -1, dtype=np.int64)
@@ -42,14 +47,20 @@ class Run:
 
     def follow(self, table: Table) -> Table:
         """The greedy map; each different window is asked once."""
-        _, first, group = np.unique(
+        keys, first, group = np.unique(
             self.windows.keys(table), return_index=True, return_inverse=True
         )
-        order = np.argsort(self.windows.sizes(table[first]), kind="stable")
-        asked = table[first[order]]
+        place = self._index.find(keys)
         token = np.empty(len(first), dtype=np.int64)
+        token[place >= 0] = self._token.held[place[place >= 0]]
+        new = np.flatnonzero(place < 0)
+        new = new[np.argsort(self.windows.sizes(table[first[new]]), kind="stable")]
+        asked = table[first[new]]
         for part in self.ask.batches(asked):
-            token[order[part]] = self.ask.given(asked[part]).probabilities.argmax(axis=1)
+            token[new[part]] = self.ask.given(asked[part]).probabilities.argmax(axis=1)
+        kept = new[: max(0, self._remember - len(self._token))]
+        self._index.add(keys[kept], len(self._token) + np.arange(len(kept)))
+        self._token.extend(token[kept])
         return self.windows.follow(table, token[group.ravel()])
 
     def close(self, most: int, progress: Callable[[int, int], None] | None) -> None:

@@ -25,7 +25,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.capacity.models import CacheShape
+from fsm_gpt.gpt.window_model import WindowModel
 from fsm_gpt.headers.llama2c import Llama2cHeader
 from fsm_gpt.space import Vocabulary
 
@@ -116,7 +117,7 @@ class Block(nn.Module):
         return x
 
 
-class Llama(nn.Module):
+class Llama(WindowModel):
     """A Llama of these sizes, and the names of its tokens.
 
     Its weights are whatever PyTorch puts there, to be replaced by those of a file.
@@ -133,8 +134,7 @@ class Llama(nn.Module):
         super().__init__()
         self.sizes = sizes
         self.vocabulary = vocabulary
-        #: Where the weights come from, in words.
-        self.provenance: dict[str, str] = {}
+        self.provenance = {}
         self.tok_embeddings = nn.Embedding(sizes.vocab_size, sizes.width)
         self.layers = nn.ModuleList([Block(sizes) for _ in range(sizes.layers)])
         self.norm = RMSNorm(sizes.width)
@@ -148,18 +148,18 @@ class Llama(nn.Module):
         return self.sizes.context
 
     @property
-    def n_parameters(self) -> int:
-        """The number of weights; the matrix shared by embedding and output counts once."""
-        return sum(weight.numel() for weight in self.parameters())
+    def cache_shape(self) -> CacheShape:
+        """A key and a value of each head of these in each block."""
+        return CacheShape(
+            layers=self.sizes.layers,
+            key_value_heads=self.sizes.kv_heads,
+            head_size=self.sizes.head_size,
+            source="the model as it was loaded",
+        )
 
     def forward(self, ids: Tensor) -> Tensor:
         """Logits of the next token at each position: (B, l) token ids to (B, l, V), l <= L."""
-        if ids.dim() != 2 or not 1 <= ids.shape[1] <= self.context:
-            raise InvalidArgument(
-                f"Llama: the ids have shape {tuple(ids.shape)}, and the model reads (B, l) with l "
-                f"from 1 to its context, {self.context}. Cut each sequence to its last "
-                f"{self.context} tokens."
-            )
+        self.refuse_other_shapes(ids)
         d = self.sizes.head_size
         # In float64, so that the angles are right in whatever precision the model has.
         pairs = torch.arange(0, d, 2, dtype=torch.float64, device=ids.device)  # (d / 2,)

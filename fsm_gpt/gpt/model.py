@@ -30,7 +30,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fsm_gpt.capacity.models import CacheShape
 from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.gpt.window_model import WindowModel
 from fsm_gpt.space import Vocabulary
 
 if TYPE_CHECKING:
@@ -176,7 +178,7 @@ class Block(nn.Module):
         return x
 
 
-class GPT(nn.Module):
+class GPT(WindowModel):
     """A GPT with random weights, and the names of its tokens.
 
     It has no dropout, so it computes one function of its context. The state of
@@ -221,8 +223,8 @@ class GPT(nn.Module):
             )
         if not 0 <= seed < 2**63:
             raise InvalidArgument(f"GPT: seed {seed} is not between 0 and 2**63 - 1.")
-        #: Where the weights come from, in words: a file and its hash, or how they were trained.
-        self.provenance: dict[str, str] = {"weights": f"random, seed {seed}"}
+        # A file and its hash, or how they were trained.
+        self.provenance = {"weights": f"random, seed {seed}"}
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             # The order of what follows decides which random number goes where.
@@ -244,18 +246,19 @@ class GPT(nn.Module):
         return self.config.context
 
     @property
-    def n_parameters(self) -> int:
-        """The number of weights; the matrix shared by embedding and output counts once."""
-        return sum(weight.numel() for weight in self.parameters())
+    def cache_shape(self) -> CacheShape:
+        """A key and a value of each head in each block."""
+        config = self.config
+        return CacheShape(
+            layers=config.n_layer,
+            key_value_heads=config.n_head,
+            head_size=config.n_embd // config.n_head,
+            source="the model as it was loaded",
+        )
 
     def forward(self, ids: Tensor) -> Tensor:
         """Logits of the next token at each position: (B, l) token ids to (B, l, V), l <= L."""
-        if ids.dim() != 2 or not 1 <= ids.shape[1] <= self.context:
-            raise InvalidArgument(
-                f"GPT: the ids have shape {tuple(ids.shape)}, and the model reads (B, l) with l "
-                f"from 1 to its context, {self.context}. Cut each sequence to its last "
-                f"{self.context} tokens."
-            )
+        self.refuse_other_shapes(ids)
         positions = torch.arange(ids.shape[1], device=ids.device)  # (l,)
         x = self.wte(ids) + self.wpe(positions)  # (B, l, C)
         for block in self.h:

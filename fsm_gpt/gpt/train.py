@@ -1,4 +1,4 @@
-"""Training a GPT on one sequence, every window of it in every step.
+"""Training a GPT on one sequence: every window of it in every step, or some drawn anew.
 
 AdamW (Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101) on the mean
 cross-entropy of the next token, in nats. One text, one seed and one version of PyTorch
@@ -39,7 +39,8 @@ class TrainingRun(Result):
     #: The model after the last step, and a copy of it from before the first.
     model: GPT
     untrained: GPT
-    #: Mean loss before each update, in nats a token, and after the last one.
+    #: Mean loss before each update, in nats a token, over the windows of that step; and after
+    #: the last one over all windows.
     losses: tuple[float, ...]
     final_loss: float
     n_windows: int
@@ -50,6 +51,8 @@ class TrainingRun(Result):
     learning_rate: float
     weight_decay: float
     loss_on: LossOn
+    #: Windows in each step; None for every one.
+    batch: int | None = None
 
     _hidden: ClassVar[tuple[str, ...]] = ("model", "untrained")
 
@@ -77,6 +80,7 @@ def train(
     bias: bool = False,
     norm_bias: bool = True,
     loss_on: LossOn = "last",
+    batch: int | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> TrainingRun:
     """Train a GPT on a text; the defaults are the article's experiment.
@@ -90,7 +94,8 @@ def train(
     steps
         The number of updates; 0 leaves the model untrained.
     seed
-        Decides the initial weights; nothing else is random.
+        Decides the initial weights, and with ``batch`` which windows a step is shown; nothing
+        else is random.
     learning_rate, weight_decay
         Of AdamW.
     vocabulary
@@ -100,6 +105,9 @@ def train(
     loss_on
         "last": only the token after each full window counts, so that shorter contexts
         get no training. "all": the token after each position of the window counts.
+    batch
+        Windows in each step, drawn anew with replacement. Without it every window is in every
+        step, as in the article, which takes long for a text of more than some thousand tokens.
     progress
         Called with the step (0 is the first) and its loss.
 
@@ -121,7 +129,7 @@ def train(
     >>> run.model.n_parameters, run.n_windows, run.losses
     (12656, 12, ())
     """
-    _check_options(steps, learning_rate, weight_decay, loss_on)
+    _check_options(steps, learning_rate, weight_decay, loss_on, batch)
     named = _vocabulary_for(text, vocabulary)
     config = GPTConfig(
         vocab_size=len(named),
@@ -137,6 +145,7 @@ def train(
     untrained = copy.deepcopy(model)
 
     losses: list[float] = []
+    drawing = torch.Generator().manual_seed(seed)
     try:
         with threads_for(torch, model.n_parameters):
             optimizer = torch.optim.AdamW(
@@ -144,7 +153,10 @@ def train(
             )
             for step in range(steps):
                 optimizer.zero_grad()
-                loss = _mean_loss(model, windows, following, loss_on, learn=True)
+                shown: Tensor | slice = slice(None)
+                if batch is not None:
+                    shown = torch.randint(len(windows), (batch,), generator=drawing)
+                loss = _mean_loss(model, windows[shown], following[shown], loss_on, learn=True)
                 _refuse_divergence(loss, step, learning_rate)
                 losses.append(loss)
                 optimizer.step()
@@ -160,11 +172,12 @@ def train(
 
     model.eval()
     untrained.eval()
+    step_of = f"{len(windows):,}" if batch is None else f"{batch:,} of {len(windows):,}"
     model.provenance = {
         "weights": f"trained here for {steps} steps from seed {seed}",
         "training": f"AdamW, learning rate {learning_rate:g}, weight decay {weight_decay:g}, "
         f"loss on {loss_on} position{'s' if loss_on == 'all' else ''}, "
-        f"{len(windows):,} windows in each step",
+        f"{step_of} windows in each step",
     }
     return TrainingRun(
         model=model,
@@ -179,6 +192,7 @@ def train(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
         loss_on=loss_on,
+        batch=batch,
     )
 
 
@@ -236,7 +250,9 @@ def _vocabulary_for(
     return named
 
 
-def _check_options(steps: int, learning_rate: float, weight_decay: float, loss_on: LossOn) -> None:
+def _check_options(
+    steps: int, learning_rate: float, weight_decay: float, loss_on: LossOn, batch: int | None
+) -> None:
     if not isinstance(steps, int) or steps < 0:
         raise InvalidArgument(
             f"train: steps is {steps!r}, and a number of updates is a whole number of 0 or more."
@@ -253,6 +269,11 @@ def _check_options(steps: int, learning_rate: float, weight_decay: float, loss_o
         )
     if loss_on not in get_args(LossOn):
         raise InvalidArgument(f"train: loss_on is {loss_on!r}; it is 'last' or 'all'.")
+    if batch is not None and not (type(batch) is int and batch >= 1):
+        raise InvalidArgument(
+            f"train: batch is {batch!r}, and a step is shown a whole number of windows of 1 or "
+            f"more. Leave it out to show it every window."
+        )
 
 
 def _refuse_divergence(loss: float, step: int, learning_rate: float) -> None:

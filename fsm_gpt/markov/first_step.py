@@ -209,7 +209,7 @@ class FirstStep:
 
         What is stationary for the whole chain serves as forward vector if it is positive.
         """
-        from fsm_gpt.markov.reversed_time import Equations
+        from fsm_gpt.markov.reversed_time import Equations, solve_backward
 
         outside, leaving = self._leaving(unknown)
         Q = self.chain.sparse()[unknown][:, unknown].tocoo()

@@ -32,11 +32,12 @@ from fsm_gpt.markov.algebra import conversion_error
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.entropy import long_run
 from fsm_gpt.markov.row_entropy import Mean, Rows, mean_entropy, with_rounding
+from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import Bounded, read_only
 from fsm_gpt.rows import Numbers
 from fsm_gpt.space import PAD, ContextSpace, SomeContexts
 
-__all__ = ["MemoryCurve", "memory_curve"]
+__all__ = ["MemoryCurve", "memory_curve", "token_law"]
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -117,6 +118,30 @@ def memory_curve(chain: Chain) -> MemoryCurve:
         error_bound=bound,
         uncertified_because=reason,
     )
+
+
+def token_law(chain: Chain) -> Numbers:
+    """The share of each token among those drawn in the long run, shape (V,).
+
+    It is sum_s pi(s) next_token[s]; where the states are windows, pi of their newest token.
+
+    Raises
+    ------
+    NotUnique
+        The chain has several closed classes.
+
+    Examples
+    --------
+    >>> token_law(Chain([["1/2", "1/2"], ["1/4", "3/4"]]))
+    array([Fraction(1, 3), Fraction(2, 3)], dtype=object)
+    """
+    pi = stationary_distribution(chain).pi
+    if chain.is_window:
+        return np.asarray(pi.reshape(-1, chain.n_tokens).sum(axis=0))
+    edges = chain.edges()
+    law = np.zeros(chain.n_tokens, dtype=np.result_type(pi, edges.probability))
+    np.add.at(law, edges.token, pi[edges.source] * edges.probability)
+    return law
 
 
 def _folded(chain: Chain, space: ContextSpace, pi: Numbers) -> Iterator[Mean]:

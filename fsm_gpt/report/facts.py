@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fsm_gpt.capacity import Capacity, capacity
+from fsm_gpt.capacity import Capacity, NoCapacity, capacity
 from fsm_gpt.capacity.answer import parameter_count
 from fsm_gpt.chain import Chain
 from fsm_gpt.counts import ContextCoverage, context_coverage
@@ -110,6 +110,8 @@ class Facts:
     losses: tuple[float, ...] = ()
     beside: tuple[Beside, ...] = ()
     """What is known of something larger that the chain is a part of."""
+    model: Capacity | NoCapacity | None = None
+    """The sizes of the whole model that the chain was made of, where there is one."""
     provenance: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -194,6 +196,7 @@ class Facts:
             "rules": [rule.to_dict(most=most) for rule in self.rules],
             "losses": list(self.losses),
             "beside": [one.to_dict() for one in self.beside],
+            "model": self.model,
             "notes": list(self.notes),
             "provenance": dict(self.provenance),
             "versions": dict(self.versions),
@@ -261,6 +264,7 @@ def gather(
     stop: Sequence[int | str] = (),
     losses: Sequence[float] = (),
     beside: Sequence[Beside] = (),
+    model: Capacity | NoCapacity | None = None,
     provenance: Mapping[str, str] | None = None,
 ) -> Facts:
     """Ask every question once.
@@ -313,6 +317,7 @@ def gather(
         coverage=coverage,
         losses=tuple(float(loss) for loss in losses),
         beside=tuple(beside),
+        model=model,
         provenance=known,
         versions=installed_versions(),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from fsm_gpt.capacity import UPPER_BOUND, Capacity
 from fsm_gpt.report.absent import Absent
 from fsm_gpt.report.facts import Facts
+from fsm_gpt.report.model_sizes import model_sizes
 from fsm_gpt.report.tables import Table
 from fsm_gpt.report.words import count, number
 
@@ -56,7 +57,8 @@ def state_bits(facts: Facts) -> dict[str, Any]:
         note=("" if facts.effective_states is None else EFFECTIVE)
         + ("" if isinstance(found, Absent) else ZEKRI),
     )
-    return {"absent": "", "caption": "", "sentence": sentence, "under": [], "tables": [table]}
+    tables = [table, *model_sizes(facts)]
+    return {"absent": "", "caption": "", "sentence": sentence, "under": [], "tables": tables}
 
 
 def _rows(found: Capacity) -> list[tuple[str, str]]:

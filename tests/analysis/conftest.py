@@ -6,7 +6,9 @@ import pytest
 
 from analysis import (
     article,
+    asked,
     capacity,
+    characters,
     entropy_rate,
     environment,
     reachable,
@@ -23,7 +25,9 @@ RUNS: dict[str, Run] = {
     "structure": structure.run,
     "entropy_rate": entropy_rate.run,
     "reachable": reachable.run,
+    "asked": asked.run,
     "environment": environment.run,
+    "characters": characters.run,
     "capacity": capacity.run,
 }
 

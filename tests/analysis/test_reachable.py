@@ -1,9 +1,14 @@
 """The study of a model too large to enumerate, against answers found another way."""
 
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from analysis.commands import main
 from analysis.reachable import CONTEXT, PROMPTS, own_model, run, sentences
 from analysis.study import Study
 from fsm_gpt.chain import Chain
@@ -60,6 +65,30 @@ def test_the_cut_of_one_word_is_a_bigram(quick: dict[str, Study]) -> None:
     assert table.cell("cut to its last 1, exactly", "bits per token") == pytest.approx(
         rate, rel=1e-6
     )
+
+
+def test_a_model_that_others_trained(
+    shared_model: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the command line: 32 words and a context of 8."""
+    arguments = ["--model", str(shared_model("gpt_by_hand/nanogpt.pt")), "--quick"]
+    arguments += ["--vocabulary", str(shared_model("gpt_by_hand/vocabulary.json"))]
+    with pytest.raises(SystemExit) as left:
+        main(
+            "analysis.reachable",
+            {"reachable": run},
+            about="",
+            args=[*arguments, "-o", str(tmp_path)],
+        )
+    assert left.value.code == 0
+    assert "closed classes" in capsys.readouterr().out
+    made = {path.name for path in (tmp_path / "reachable").iterdir()}
+    assert {"machines.csv", "loops.csv", "entropy.csv", "sentences.csv", "manifest.json"} <= made
+    with (tmp_path / "reachable" / "entropy.csv").open(newline="") as file:
+        rates = {row["model"]: row for row in csv.DictReader(file)}
+    # 2.6211: tests/test_extract.py finds it by squaring a matrix.
+    cut = float(rates["cut to its last 2, exactly"]["bits per token"])
+    assert cut == pytest.approx(2.6211, abs=5e-5)
 
 
 def test_a_chain_has_nothing_left_to_find() -> None:

@@ -1,5 +1,6 @@
 """--max-memory: what would take more is refused before it is begun."""
 
+import json
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.cli import chains, console
-from fsm_gpt.io import save
+from fsm_gpt.io import load, save
 from tests.families import hard_rows
 
 READING = {
@@ -86,3 +87,21 @@ def test_a_long_solution_says_how_far_it_is(
         said.err,
         flags=re.MULTILINE,
     )
+
+
+def test_narrower_floats(fsm_gpt, made: Path) -> None:
+    """Half the memory, and the same chain to the precision of float32."""
+    wide, narrow = (
+        json.loads(fsm_gpt("analyze", str(made / "model"), "--dtype", dtype, "--json").out)
+        for dtype in ("float64", "float32")
+    )
+    rates = [found["entropy_rate"]["bits_per_token"] for found in (wide, narrow)]
+    assert rates[0] != rates[1]
+    assert rates[0] == pytest.approx(rates[1], rel=1e-6)
+    assert fsm_gpt("extract", str(made / "model"), "--dtype", "float32").code == 0
+    assert load("chain.safetensors").dtype == np.float32
+    said = fsm_gpt("extract", str(made / "model"), "--max-memory", "1e-9")
+    assert "--dtype float32" in said.error
+    assert "--top-k 40" in said.error
+    said = fsm_gpt("analyze", "chain.safetensors", "--dtype", "float32")
+    assert (said.code, "--dtype" in said.err) == (2, True)

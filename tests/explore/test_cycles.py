@@ -70,9 +70,15 @@ prompts_of = st.lists(st.lists(st.integers(0, 1), min_size=1, max_size=6), min_s
     prompts=prompts_of,
     batch=st.integers(1, 5),
     ties=st.booleans(),
+    remember=st.sampled_from([0, 2, 1000]),
 )
 def test_they_are_those_of_the_greedy_map(
-    shape: tuple[int, int], seed: int, prompts: list[list[int]], batch: int, ties: bool
+    shape: tuple[int, int],
+    seed: int,
+    prompts: list[list[int]],
+    batch: int,
+    ties: bool,
+    remember: int,
 ) -> None:
     V, L = shape
     random = random_model(V, L, seed)
@@ -80,7 +86,7 @@ def test_they_are_those_of_the_greedy_map(
     def model(ids: Any) -> Any:
         return np.round(random(ids)) if ties else random(ids)
 
-    found = greedy_cycles(model, prompts, vocabulary=V, context=L, batch=batch)
+    found = greedy_cycles(model, prompts, vocabulary=V, context=L, batch=batch, remember=remember)
     chain = extract(model, vocabulary=V, context=L, short_contexts=True)
     whole = fg.greedy_map(chain)
     starts = [chain.state(prompt[-L:]) for prompt in prompts]
@@ -222,6 +228,27 @@ def test_leaving_at_low_temperature_has_no_cancellation() -> None:
     assert found.error_sentence.startswith("uncertified")
 
 
+def test_what_is_remembered_is_asked_once_before_the_rows_of_cycles() -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def counting(ids: Any) -> Any:
+        asked.extend(map(tuple, ids.tolist()))
+        return random_model(3, 4, 5)(ids)
+
+    options: dict[str, Any] = {"vocabulary": "abc", "context": 4}
+    prompts = ["abca", "bbbb", "cab", "a"]
+    plain = greedy_cycles(counting, prompts, **options)
+    often = len(asked)
+    windows = set(asked)
+    asked.clear()
+    found = greedy_cycles(counting, prompts, **options, remember=1000)
+    assert found.to_dict() == plain.to_dict()
+    on_cycles = sum(cycle.length for cycle in found.cycles)
+    assert len(asked) == 1 + len(windows) + on_cycles  # a plain function is tried on one window
+    assert set(asked) == windows
+    assert len(asked) < often
+
+
 # ---- refusals ----
 
 
@@ -233,6 +260,7 @@ def test_leaving_at_low_temperature_has_no_cancellation() -> None:
         ({"temperatures": [math.inf]}, "temperature inf is not"),
         ({"temperatures": [math.nan]}, "temperature nan is not"),
         ({"batch": 0}, "greedy_cycles: batch is 0"),
+        ({"remember": -1}, "greedy_cycles: remember is -1"),
         ({"device": "cuda"}, "greedy_cycles: device is 'cuda', and the model is no PyTorch"),
         ({"context": None}, "greedy_cycles: the model has no attribute 'context'"),
     ],

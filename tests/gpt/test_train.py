@@ -98,6 +98,33 @@ def test_the_first_loss_is_the_mean_cross_entropy(loss_on: Any) -> None:
     assert run.losses[0] == pytest.approx(np.mean(surprises), rel=1e-6)
 
 
+def test_a_step_may_be_shown_some_windows() -> None:
+    """The first loss is over windows of the text, drawn anew each step; the last over all."""
+    ids = torch.tensor([int(c) for c in TEXT])
+    windows = ids.unfold(0, 4, 1)
+
+    def surprise(model: Any) -> Any:
+        with torch.no_grad():
+            logits = model(windows[:, :-1])[:, -1].double()
+        return -logits.log_softmax(-1)[torch.arange(len(windows)), windows[:, -1]]
+
+    one = train(TEXT, context=3, steps=1, batch=1, **SMALL)
+    assert float((surprise(one.untrained) - one.losses[0]).abs().min()) < 1e-6
+    assert float((surprise(one.untrained).mean() - one.losses[0]).abs()) > 1e-6
+    some = train(TEXT, context=3, steps=6, batch=2, **SMALL)
+    assert some.final_loss == pytest.approx(float(surprise(some.model).mean()), rel=1e-6)
+    assert "2 of 12 windows in each step" in some.model.provenance["training"]
+    again = train(TEXT, context=3, steps=6, batch=2, **SMALL)
+    assert again.losses == some.losses
+    assert rows(again.model) == rows(some.model)
+    # So many windows that each is sure to be among them nearly as often as the others.
+    many = train(TEXT, context=3, steps=1, batch=20_000, **SMALL)
+    spread = float(surprise(many.untrained).std())
+    assert many.losses[0] == pytest.approx(
+        float(surprise(many.untrained).mean()), abs=6 * spread / 20_000**0.5
+    )
+
+
 def test_windows_in_pieces_give_the_same_losses(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = train(TEXT, context=3, steps=4, **SMALL)
     monkeypatch.setattr(sys.modules["fsm_gpt.gpt.train"], "PIECE", 5)
@@ -159,6 +186,8 @@ def test_interrupting_says_so() -> None:
         (TEXT, {"weight_decay": -0.1}, InvalidArgument, "weight decay is -0.1"),
         (TEXT, {"loss_on": "first"}, InvalidArgument, "'first'"),
         (TEXT, {"seed": -1}, InvalidArgument, "seed -1"),
+        (TEXT, {"batch": 0}, InvalidArgument, "batch is 0"),
+        (TEXT, {"batch": 2.0}, InvalidArgument, r"batch is 2\.0"),
         (TEXT, {"learning_rate": 1e30, "steps": 5}, NotConverged, "have diverged"),
     ],
 )

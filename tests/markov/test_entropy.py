@@ -12,9 +12,12 @@ from mpmath import mp, mpf
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Greedy
 from fsm_gpt.errors import NotDefined, NotUnique
+from fsm_gpt.extract import extract
 from fsm_gpt.kernels.entropy import row_entropies as compiled_row_entropies
 from fsm_gpt.markov import entropy_rate, memory_curve, row_entropy, stationary_distribution
+from fsm_gpt.markov.memory import token_law
 from fsm_gpt.markov.row_entropy import Rows, mean_entropy, row_entropies, surprise
+from fsm_gpt.simulate import simulate
 from fsm_gpt.space import ContextSpace, SomeContexts, Vocabulary
 from tests.families import HARD, hard_rows
 from tests.strategies import irreducible_chains
@@ -250,3 +253,28 @@ def test_an_average_over_many_states():
     assert found.bits_per_token == pytest.approx(expected, rel=1e-13)
     curve = memory_curve(chain)
     np.testing.assert_allclose(curve.bits_per_token, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["window", "edges", "short", "rational"])
+def test_the_law_of_one_token_is_that_of_a_long_walk(name: str) -> None:
+    """sum_s pi(s) P(t | s), pi by a power of the matrix; and of a walk's tokens."""
+    rows = np.random.default_rng(3).dirichlet(np.ones(3), size=27)
+    chains = {
+        "window": Chain(rows),
+        "edges": Chain.from_edges([0, 0, 1, 2], [0, 1, 1, 2], [1, 2, 0, 0], [0.25, 0.75, 1, 1]),
+        "short": extract(
+            lambda ids: np.log(rows)[(ids[:, -1] * 7 + ids.shape[1]) % 27],
+            vocabulary=3,
+            context=3,
+            short_contexts=True,
+        ),
+        "rational": Chain([["1/2", "1/2"], ["1/4", "3/4"]]),
+    }
+    chain = chains[name]
+    P = np.asarray(chain.matrix(), dtype=float)
+    pi = np.linalg.matrix_power((P + np.eye(len(P))) / 2, 4096)[-1]
+    expected = pi @ np.asarray(chain.next_token, dtype=float)
+    assert np.asarray(token_law(chain), dtype=float) == pytest.approx(expected, abs=1e-12)
+    walk = simulate(chain, 20_000, start=0, seed=1).tokens
+    shares = np.bincount(walk, minlength=chain.n_tokens) / len(walk)
+    assert abs(shares - expected).max() < 0.02
