@@ -92,10 +92,10 @@ def questions(machine: Chain, chain: Chain) -> list[Question]:
     ending = int(last.probabilities.argmax())
     path = most_likely_path(machine, start, "END")
     likeliest = path.text.split()[:-1]  # without the full stop
-    old_dog = pattern(machine, "<the> (<old>|<young>) <dog>", by="token", start=start)
-    letters = reward(machine, lambda state, token: len(token), start=start)
+    seen_dog = pattern(machine, "<sees> (<a>|<the>) <dog>", by="token", start=start)
+    letters = reward(machine, lambda state, token: token.isalpha() and len(token), start=start)
     assert letters.until_end is not None
-    the_bird = pattern(chain, "<the> <bird>", by="token", start=start, within=LONG)
+    the_old = pattern(chain, "<the> <old>", by="token", start=start, within=LONG)
     said = PROMPT.split()
     window = machine.label(ending).split()
     return [
@@ -108,14 +108,14 @@ def questions(machine: Chain, chain: Chain) -> list[Question]:
             lambda text: [*said, *text][-len(window) :] == window,
         ),
         Question(
-            "Will it come to 'sleeps' within five words?",
-            reach(machine, "sleeps", within=5, start=start).probability,
-            lambda text: "sleeps" in text[:5],
+            "Will it come to a river within five words?",
+            reach(machine, "river", within=5, start=start).probability,
+            lambda text: "river" in text[:5],
         ),
         Question(
-            "Will there be a dog, and no bird before it?",
-            reach(machine, "dog", avoid="bird", start=start).probability,
-            lambda text: before(text, "dog", "bird"),
+            "Will there be a dog, and no river before it?",
+            reach(machine, "dog", avoid="river", start=start).probability,
+            lambda text: before(text, "dog", "river"),
         ),
         Question(
             "How often will it say 'and'?",
@@ -128,9 +128,9 @@ def questions(machine: Chain, chain: Chain) -> list[Question]:
             lambda text: list(text) == likeliest,
         ),
         Question(
-            "Will it speak of the old or the young dog?",
-            old_dog.probability,
-            lambda text: any(first(text, ("the", age, "dog")) for age in ("old", "young")),
+            "Will somebody see a dog, or the dog?",
+            seen_dog.probability,
+            lambda text: any(first(text, ("sees", one, "dog")) for one in ("a", "the")),
         ),
         Question(
             "How many letters will it have?",
@@ -138,15 +138,15 @@ def questions(machine: Chain, chain: Chain) -> list[Question]:
             lambda text: len("".join(text)),
         ),
         Question(
-            f"In an endless text, how often in {LONG} words is it 'the bird'?",
-            the_bird.expected_ends,
-            lambda text: occurrences(text, ("the", "bird")),
+            f"In an endless text, how often in {LONG} words is it 'the old'?",
+            the_old.expected_ends,
+            lambda text: occurrences(text, ("the", "old")),
             of_sentences=False,
         ),
         Question(
-            f"Will 'the bird' come within {LONG} words?",
-            the_bird.probability_within,
-            lambda text: first(text, ("the", "bird")) is not None,
+            f"Will 'the old' come within {LONG} words?",
+            the_old.probability_within,
+            lambda text: first(text, ("the", "old")) is not None,
             of_sentences=False,
         ),
     ]
