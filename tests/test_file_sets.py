@@ -105,6 +105,25 @@ def test_when_one_cannot_take_its_name_the_old_ones_come_back(
     assert held(tmp_path) == before
 
 
+def test_what_cannot_be_put_back_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the disk refuses everything from some moment on, the old content is under another name."""
+    put(tmp_path, b"1")
+    replace = Path.replace
+
+    def refuse(part: Path, target: Path) -> Path:
+        if target.name == "y" or part.name.endswith(".old"):
+            raise OSError(errno.EROFS, "read-only from now on")
+        return replace(part, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(FileProblem, match="y: cannot write it, the file system is read-only"):
+        put(tmp_path, b"2")
+    assert b"x1" in held(tmp_path).values()
+    assert {**held(tmp_path), "x": b""}["y"] == b"y1"
+
+
 def test_a_disk_that_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(number: int) -> None:
         raise OSError(errno.ENOSPC, "no space left on device")

@@ -112,6 +112,9 @@ def test_tokens_that_lead_to_one_state_are_added_up(tmp_path: Path) -> None:
     files = written(tmp_path, chain, rewards={"cost": [[1, 8, 3], [0, 0, 0]]})
     assert files["tra"] == "2 3\n0 0 1/2\n0 1 1/2\n1 1 1\n"
     assert files["trew"].endswith('"cost"\n# Transition rewards\n2 2\n0 0 3\n0 1 10/3\n')
+    thirds = np.array([Fraction(1, 3), Fraction(0)])
+    files = written(tmp_path, chain, rewards={"cost": thirds})
+    assert files["srew"].endswith('"cost"\n# State rewards\n2 1\n0 1/3\n')
     files = written(tmp_path, chain, rewards={"cost": np.array([0.25, 0.0])})
     assert files["srew"].endswith('"cost"\n# State rewards\n2 1\n0 0.25\n')
     assert files["trew"].endswith("2 0\n")

@@ -205,6 +205,15 @@ def test_rows_can_be_divided_by_their_sums(tmp_path: Path) -> None:
     assert floats[0, 0] == pytest.approx(1 / 3)
 
 
+def test_a_row_that_cannot_be_divided_by_its_sum(tmp_path: Path) -> None:
+    """Half of the smallest float is no float."""
+    text = "3 5\n0 0 1\n0 1 1\n0 2 5e-324\n1 0 1\n2 0 1\n"
+    path = put(tmp_path, tra=text)["tra"]
+    with pytest.raises(FileProblem, match=r"x\.tra: it holds no chain that can be used.*underflow"):
+        read_prism(path, exact=False, normalize=True)
+    assert read_prism(path, normalize=True).chain.matrix()[0, 2] > 0
+
+
 @pytest.mark.parametrize("ending", sorted(WHOLE))
 def test_truncation_at_every_byte_is_noticed(tmp_path: Path, ending: str) -> None:
     """All but labels that were cut off between two lines: then some are missing."""
