@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fsm_gpt.errors import InvalidArgument, StateSpaceTooLarge
 from fsm_gpt.following import Follower
+from fsm_gpt.moves import numbers, place_of
 from fsm_gpt.rows import Numbers
 from fsm_gpt.space import Vocabulary
 
@@ -56,28 +57,34 @@ def reply_moves(known: Vocabulary, answers: Mapping[str, Any]) -> tuple[list[str
 
 def _texts(known: Vocabulary, answer: Any) -> Texts:
     """Each possible answer as token ids, with its probability."""
-    several = dict(answer) if isinstance(answer, Mapping) else None
-    texts = [(answer, 1)] if several is None else list(several.items())
-    found = []
-    for text, probability in texts:
-        ids = tuple(known.encode(text).tolist())
+    several = answer if isinstance(answer, Mapping) else {_kept(answer): 1}
+    p = numbers([Fraction(one) if isinstance(one, int) else one for one in several.values()])
+    if not abs(p.sum() - 1) <= 1e-12 or (p < 0).any():
+        raise InvalidArgument(
+            f"environment: the answers to one token have probabilities that sum to {p.sum()}. "
+            f"Each is 0 or more, and together they are 1."
+        )
+    found: Texts = []
+    for text, probability in zip(several, p.tolist(), strict=True):
+        ids = tuple(known.encode(_kept(text)).tolist())
         if not ids:
             raise InvalidArgument(
                 "environment: an answer is empty. Leave the token out of the answers where "
                 "nothing is to be written."
             )
-        found.append((ids, _number(probability)))
-    total = sum(probability for _, probability in found)
-    if not abs(total - 1) <= 1e-12 or any(probability < 0 for _, probability in found):
+        if probability:
+            found.append((ids, probability))
+    return found
+
+
+def _kept(text: Any) -> Any:
+    """A text or a tuple of tokens."""
+    if not isinstance(text, (str, list, tuple)):
         raise InvalidArgument(
-            f"environment: the answers to one token have probabilities that sum to {total}. Each "
-            f"is 0 or more, and together they are 1."
+            f"environment: {text!r} is no answer. Give a text, a list of tokens, or several of "
+            f"them with their probabilities."
         )
-    return [(ids, probability) for ids, probability in found if probability]
-
-
-def _number(probability: Any) -> Any:
-    return Fraction(probability) if isinstance(probability, (str, int)) else probability
+    return text if isinstance(text, str) else tuple(text)
 
 
 def _write(
@@ -140,7 +147,7 @@ def partner_moves(
     gives = np.ones(V, dtype=np.int64)
     if turn is not None:
         gives[:] = 0
-        gives[[chain.vocabulary.encode([t])[0] if isinstance(t, str) else t for t in turn]] = 1
+        gives[[place_of(token, chain.vocabulary.tokens, "token") for token in turn]] = 1
     edges = chain.edges()
     begin = chain.state(start)
     order = np.append(begin, np.delete(np.arange(N), begin))

@@ -350,6 +350,15 @@ def test_moves_that_make_no_environment(moves: list[Any], words: str) -> None:
         (lambda: Environment.channel("ab", [[1, 0], [1, 1]]), InvalidArgument, "sum to 2"),
         (lambda: Environment.replies("ab", {"b": ""}), InvalidArgument, "is empty"),
         (lambda: Environment.replies("ab", {"c": "a"}), InvalidText, "'c'"),
+        (lambda: Environment.replies("ab", {"b": 5}), InvalidArgument, "5 is no answer"),
+        (lambda: Environment.replies("ab", {"b": {}}), InvalidArgument, "sum to 0"),
+        (lambda: Environment.replies("ab", {"b": {"a": "x"}}), InvalidArgument, "probability"),
+        (
+            lambda: Environment.partner(Chain([[0.5, 0.5]] * 2), turn=[2]),
+            InvalidArgument,
+            "no token 2",
+        ),
+        (lambda: Environment.partner(Chain([[1.0]]), start=3), StateOutOfRange, "3 is not"),
         (lambda: Environment.replies("ab", {"b": {"a": 0.5}}), InvalidArgument, "sum to 0.5"),
         (lambda: Environment.replies("ab", str.upper), InvalidArgument, "not finite"),
         (

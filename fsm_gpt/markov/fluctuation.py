@@ -133,7 +133,8 @@ def _bound(
     spread = float(away.max() - away.min()) + 4 * lost
     sigma = math.sqrt(variance)
     wrong = math.sqrt(2 * time) * spread + 4 * lost + sigma * (pi_error + earning.rounding)
-    return (2 * sigma + wrong) * wrong * (1 + 1e-9)
+    underflow = 1e-300 if size > 0 else 0.0
+    return (2 * sigma + wrong) * wrong * (1 + 1e-9) + underflow
 
 
 def _dense(earning: Earning) -> Numbers:

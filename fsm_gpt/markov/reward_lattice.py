@@ -29,7 +29,9 @@ __all__ = ["ENTRIES", "RewardDistribution", "reward_distribution"]
 
 #: Entries of the table of states and totals at most: in floats 256 MiB, twice.
 ENTRIES = 2**25
-#: The same for rationals, which grow.
+#: Different values at most; their totals are more.
+MOST_VALUES = 10_000
+#: Entries of it at most where they are rationals, which grow.
 EXACT_ENTRIES = 2**18
 
 Ids = npt.NDArray[np.int64]
@@ -118,6 +120,12 @@ def _lattice(given: Numbers) -> tuple[Fraction, Fraction, Ids]:
             "reward: the values are logarithms, which are multiples of no one number, so totals "
             "cannot be listed. The mean and the variance are there."
         )
+    refusal = (
+        "so there are too many totals to list. Give whole numbers, Fractions such as '1/10', or "
+        "floats rounded to halves or quarters; the mean and the variance are there."
+    )
+    if len(few) > MOST_VALUES:
+        raise StateSpaceTooLarge(f"reward: there are {len(few):,} different values, {refusal}")
     distinct = sorted(map(Fraction, few))
     least = distinct[0]
     scale = math.lcm(*((value - least).denominator for value in distinct))
@@ -125,10 +133,8 @@ def _lattice(given: Numbers) -> tuple[Fraction, Fraction, Ids]:
     common = math.gcd(*whole) or 1
     if max(whole) // common > ENTRIES:  # before the table of totals is thought of
         raise StateSpaceTooLarge(
-            f"reward: the values are multiples of no number larger than {common / scale:.1e}, as "
-            f"floats with many digits are, so there are too many totals to list. Give whole "
-            f"numbers, Fractions such as '1/10', or floats rounded to halves or quarters; the mean "
-            f"and the variance are there."
+            f"reward: the values are multiples of no number larger than "
+            f"{float(Fraction(common, scale)):.1e}, as floats with many digits are, {refusal}"
         )
     place = dict(zip(distinct, (w // common for w in whole), strict=True))
     return least, Fraction(common, scale), np.array([place[Fraction(v)] for v in values])

@@ -14,7 +14,6 @@ import fsm_gpt as fg
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import (
     InvalidArgument,
-    NotConverged,
     NotDefined,
     NotUnique,
     StateOutOfRange,
@@ -249,6 +248,9 @@ def test_integers_are_listed_and_floats_with_many_digits_refused() -> None:
         fg.reward(chain, [[0.1, 0.7], [math.pi, 1.0]], n=3).total.distribution()
     with pytest.raises(StateSpaceTooLarge, match="above the limit"):
         fg.reward(chain, [[0, 1], [10**6, 7]], n=50).total.distribution()
+    many = Chain(np.full((2**14, 2), 0.5))
+    with pytest.raises(StateSpaceTooLarge, match="16,384 different values"):
+        fg.reward(many, np.arange(2**14) ** 2, of="state", n=1).total.distribution()
     none = fg.reward(chain, [[0, 1], [10**6, 7]], n=0).total.distribution()
     assert (none.totals.tolist(), none.probabilities.sum()) == ([0], 1)
     with pytest.raises(NotDefined, match="logarithms"):
@@ -499,4 +501,3 @@ def test_answers_print_and_turn_into_json() -> None:
     document = found.to_dict()
     assert document["total"]["tokens"] == 2
     assert "earning" not in document["total"]
-    assert NotConverged.exit_code == 6
