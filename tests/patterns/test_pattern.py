@@ -239,6 +239,8 @@ def test_the_start_may_be_uncertain() -> None:
     assert found.start == "from the stationary distribution"
     assert found.probability == 1
     close(found, truth)
+    near = fg.pattern(chain, "abba", within=6, long_run=False)
+    assert float(near.error_bound) > float(fg.stationary_distribution(chain).error_bound) > 0
     mixed = fg.pattern(chain, "abba", within=6, start=np.full(8, 0.125))
     each = [fg.pattern(chain, "abba", within=6, start=s).probability_within for s in range(8)]
     assert mixed.probability_within == pytest.approx(sum(each) / 8, rel=1e-14)
