@@ -44,7 +44,7 @@ def pattern_section(chain: Chain, regex: str, *, note: Callable[[str], None]) ->
         f"The regular expression is searched for anywhere in a text that goes on from the "
         f"stationary distribution. The probability that it ever occurs is "
         f"{_number(found.probability)}, and {_number(found.mean_tokens)} tokens are expected "
-        f"until then. In the long run {_number(found.ends_per_token)} occurrences end a token "
+        f"until then. In the long run {_number(found.ends_per_token)} occurrences end per token "
         f"({found.method}; {found.error_sentence})."
     ]
     sentences += [f"{said[0].upper()}{said[1:].rstrip('.')}." for said in found.notes]

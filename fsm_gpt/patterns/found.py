@@ -115,7 +115,7 @@ class Pattern(Bounded):
             ("ever matches", self.probability, "probability {}"),
             ("waiting time", self.mean_tokens, "{} tokens expected"),
             ("ends, and matches as a whole", self.probability_whole, "probability {}"),
-            ("in the long run", self.ends_per_token, "{} occurrences end a token"),
+            ("in the long run", self.ends_per_token, "{} occurrences end per token"),
             (f"within {tokens}", self.expected_ends, "{} occurrences expected to end"),
             (f"not explored within {tokens}", self.unexplored_within, "probability {}"),
             ("not explored", self.unexplored, "probability {}"),
