@@ -195,21 +195,53 @@ def test_hard_chains(name: str, most: int, monkeypatch: pytest.MonkeyPatch) -> N
     assert worst < 1e-6
 
 
-def test_a_time_that_hardly_varies_has_its_digits() -> None:
-    """Four hundred certain steps, then a throw: E[T^2] - m^2 would keep four digits of it."""
-    n, p = 400, 1e-9
+def line(n: int, p: float) -> Chain:
+    """n certain steps, the last of which fails with probability p and is tried again."""
     i = np.arange(n)
     source = np.concatenate([i, [n - 1, n]])
     target = np.concatenate([i + 1, [n - 1, n]])
     probability = np.concatenate([np.ones(n - 1), [1 - p, p, 1]])
-    chain = Chain.from_edges(source, np.r_[i * 0, 1, 0], target, probability)
-    found = fg.reach(chain, n, start=0)
-    # T = n + X, X the failures before the first success, of probability 1 - p.
+    return Chain.from_edges(source, np.r_[i * 0, 1, 0], target, probability)
+
+
+def test_a_time_that_hardly_varies_has_its_digits() -> None:
+    """Four hundred certain steps, then a throw: E[T^2] - m^2 would keep four digits of it."""
+    n, p = 400, 1e-9
+    found = fg.reach(line(n, p), n, start=0)
+    # T = n + X, X the failures before the first success.
     fails = 1 - Fraction(1 - p) / (Fraction(1 - p) + Fraction(p))
     assert abs(Fraction(found.mean) - (n + fails / (1 - fails))) <= 1e-12 * n
     truth = fails / (1 - fails) ** 2
     assert abs(Fraction(found.variance) - truth) <= Fraction(found.variance_error)
     assert found.variance == pytest.approx(float(truth), rel=1e-3)
+
+
+CARRIED = {
+    "a line": (line(60, 1e-9), 60),
+    "a walk": (fair_walk(7).floats(), 7),
+    **{name: (Chain(hard_rows(name, 2, 4)), 3) for name in ("random", "sharp", "sticky")},
+}
+
+
+@pytest.mark.parametrize("name", CARRIED)
+@pytest.mark.parametrize("given_reached", [False, True])
+def test_what_is_wrong_within_its_bound_is_carried_on(
+    name: str, given_reached: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every solution spoiled by up to 1e-6, and told so: what follows from it stays proven."""
+    chain, target = CARRIED[name]
+    exact = fg.reach(chain, target, given_reached=given_reached, exact=True)
+    honest = FirstStep.solve
+
+    def spoiled(self, unknown, step, into=None):
+        x, bound, why = honest(self, unknown, step, into)
+        return x * (1 + 1e-6 * np.cos(2.0 * np.arange(len(x)))), float(bound) + 1.001e-6, why
+
+    monkeypatch.setattr(FirstStep, "solve", spoiled)
+    found = fg.reach(chain, target, given_reached=given_reached)
+    assert found.certified
+    assert found.variance_errors is not None
+    within_bounds(found, exact)
 
 
 def test_symbols() -> None:
