@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fsm_gpt.patterns import pattern
-
 from analysis.commands import main
 from analysis.reachable import own_model
 from analysis.study import Cell, Progress, Study, Table
@@ -30,6 +28,7 @@ from fsm_gpt.markov import (
     reach,
     reward,
 )
+from fsm_gpt.patterns import pattern
 from fsm_gpt.sampling import SampledTexts, sample_texts
 
 __all__ = ["PROMPT", "Question", "endless", "questions", "run", "sentence"]

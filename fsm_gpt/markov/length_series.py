@@ -241,16 +241,15 @@ class _Products:
         if (len(self.found) - 1) % 8 or self.bounds is None:
             return False
         sums = self.series().sums()
-        return sums is not None and sums.worst <= ACCURACY
+        return sums is not None and bool(sums.worst <= ACCURACY)
 
     def surely_reaches(self, quantile: float) -> bool:
         """Whether bounds on the tail show that this share has ended."""
         assert self.bounds is not None
         n = len(self.found)
         room = 2 * (self.error(n) + rounded(n + 40))
-        return self.bounds.from_length(n, self.bounds.high) * (1 + room) <= (
-            (1 - quantile) * self.total * (1 - room)
-        )
+        later = self.bounds.from_length(n, self.bounds.high) * (1 + room)
+        return bool(later <= (1 - quantile) * self.total * (1 - room))
 
     def reaches(self, quantile: float, ending: Near, *, hiding: bool) -> bool:
         """Whether this share of what ends has surely ended by now.
