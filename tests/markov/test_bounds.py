@@ -199,6 +199,7 @@ LONG_RUN = {
     "limiting distribution": lambda chain: fg.limiting_distribution(chain, start=0),
     "mean first passage": fg.mean_first_passage,
     "memory curve": fg.memory_curve,
+    "minimize": fg.minimize,
     "mixing bounds": fg.mixing_bounds,
     "mixing time": fg.mixing_time,
     "reversibility": fg.reversibility,
@@ -225,6 +226,8 @@ def test_every_public_question_about_chains_was_thought_of() -> None:
     finite = {"bounds_after", "distribution_after", "hitting_bounds"}
     from_both_sides = {"always", "eventually", "reach", "until"}
     in_their_own_words = {"conditioned", "most_likely_path"}
+    # These ask for an END, which is tested beside them.
+    in_their_own_words |= {"length_distribution", "last_before_end", "quasi_stationary"}
     assert asked - finite - from_both_sides - in_their_own_words == {
         name.lower().replace(" ", "_") for name in LONG_RUN
     }
