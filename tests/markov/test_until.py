@@ -8,8 +8,10 @@ from hypothesis import given, settings, strategies as st
 
 import fsm_gpt as fg
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.compound import Pairs
+from fsm_gpt.errors import InvalidArgument, StateOutOfRange
 from fsm_gpt.markov import constrained
+from fsm_gpt.space import ContextSpace, Vocabulary
 from tests.families import HARD, hard_rows
 from tests.markov.test_conditioned import paths
 from tests.strategies import chains
@@ -201,6 +203,18 @@ def test_sets_are_named_in_several_ways() -> None:
     assert fg.markov.reach(short, "ab").target.tolist() == [3]
     nobody = fg.eventually(chain, np.zeros(8, dtype=bool), start="aaa")
     assert (nobody.probability, nobody.formula) == (0, "F no state")
+
+
+def test_pairs_are_named_whole_or_by_the_text_of_their_first() -> None:
+    windows = ContextSpace(Vocabulary.of("ab"), 2)
+    pairs = Pairs(windows, ("in", "out"), first=[0, 1, 3], second=[0, 1, 1])
+    edges = [0, 1, 2], [1, 1, 0], [1, 2, 0], [Fraction(1)] * 3
+    chain = Chain.from_edges(*edges, states=pairs, vocabulary="ab")
+    for target, states in (("b", [1, 2]), ("ab | out", [1]), (["aa | in", "bb"], [0, 2])):
+        assert fg.reach(chain, target).target.tolist() == states
+    assert fg.reach(chain, "bb", start="aa | in").mean == 2
+    with pytest.raises(StateOutOfRange):
+        fg.reach(chain, "aa | out")
 
 
 def test_words() -> None:
