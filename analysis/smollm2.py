@@ -281,9 +281,7 @@ def _entropy(rate: Mapping[str, Any]) -> Table:
 @click.option(
     "--output", "-o", default=str(KEPT), metavar="FILE", help="Where to keep the answers."
 )
-def main(
-    model: str, window: int, streams: int, tokens: int, max_steps: int, output: str
-) -> None:
+def main(model: str, window: int, streams: int, tokens: int, max_steps: int, output: str) -> None:
     """Ask, and keep the answers."""
     check_writable(output)
     loaded = read_model(model, Reading(), where="smollm2")
