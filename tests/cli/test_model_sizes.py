@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fsm_gpt.capacity import Capacity
+from fsm_gpt.cli.model_sizes import sizes_of
 from fsm_gpt.extract import extract
 from fsm_gpt.gpt.load import load_model
-from tests.cli.test_model_files import GPT2, MADE, MORE, SMALL, models as models, put
+from tests.cli.test_model_files import GPT2, MADE, SMALL, models as models, put
 
 #: Numbers that a sampler keeps of each position: a key and a value of each layer and head.
 CACHED = {
@@ -20,21 +22,22 @@ CACHED = {
 
 
 @pytest.mark.parametrize("kind", MADE)
-def test_sizes_are_those_of_the_file(fsm_gpt, folder: Path, models: Any, kind: str) -> None:
+def test_sizes_are_those_of_the_file(folder: Path, models: Any, kind: str) -> None:
     put(folder, models[kind])
-    how = ["--truncate-to", "1", *MORE.get(kind, [])]
-    assert fsm_gpt("report", "m", *how, "--output", "r.json").code == 0
-    found = json.loads((folder / "r.json").read_text())
     model = load_model("m", n_head=3 if kind == "mingpt" else None)
-    sizes = found["model"]
-    assert sizes["vocabulary"] == len(model.vocabulary)
-    assert sizes["context"] == model.context
-    assert sizes["parameters"] == sum(weight.numel() for weight in model.parameters())
+    sizes = sizes_of("m", model)
+    assert isinstance(sizes, Capacity)
+    assert sizes.vocabulary == len(model.vocabulary)
+    assert sizes.context == model.context
+    assert sizes.parameters == sum(weight.numel() for weight in model.parameters())
     if kind in CACHED:
-        assert sizes["cache_bytes"] == CACHED[kind] * 2 * model.context  # two bytes each
-    assert found["chain"]["context"] == 1
-    assert fsm_gpt("report", "m", *how, "--output", "r.md").code == 0
-    page = (folder / "r.md").read_text()
+        assert sizes.cache_bytes == CACHED[kind] * 2 * model.context  # two bytes each
+
+
+def test_both_stand_side_by_side(fsm_gpt, folder: Path, models: Any) -> None:
+    put(folder, models["nanogpt"])
+    assert fsm_gpt("report", "m", "--truncate-to", "1", "--output", "r.md").code == 0
+    page, model = (folder / "r.md").read_text(), load_model("m")
     (line,) = (line for line in page.splitlines() if line.startswith("| Context, in tokens"))
     assert [cell.strip() for cell in line.split("|")[2:4]] == [str(model.context), "1"]
     (line,) = (
