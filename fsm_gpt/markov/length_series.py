@@ -248,9 +248,8 @@ class _Products:
         assert self.bounds is not None
         n = len(self.found)
         room = 2 * (self.error(n) + rounded(n + 40))
-        return self.bounds.from_length(n, self.bounds.high) * (1 + room) <= (
-            (1 - quantile) * self.total * (1 - room)
-        )
+        later = self.bounds.from_length(n, self.bounds.high) * (1 + room)
+        return later <= (1 - quantile) * float(self.total) * (1 - room)
 
     def reaches(self, quantile: float, ending: Near, *, hiding: bool) -> bool:
         """Whether this share of what ends has surely ended by now.
