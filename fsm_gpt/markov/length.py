@@ -69,7 +69,8 @@ def length_distribution(
         before the end, each as likely.
     upto
         The largest length that is listed. Left out, the list ends where a share ``quantile`` of
-        the texts that end has ended.
+        the texts that end has ended; of many states, where that is proven, which may be a few
+        tokens later.
     exact
         Take the binary values of float rows and answer in rationals; the tail rate, which is no
         rational, stays a float.
