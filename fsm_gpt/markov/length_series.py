@@ -249,11 +249,7 @@ class _Products:
         n = len(self.found)
         room = 2 * (self.error(n) + rounded(n + 40))
         later = self.bounds.from_length(n, self.bounds.high) * (1 + room)
-<<<<<<< HEAD
         return bool(later <= (1 - quantile) * self.total * (1 - room))
-=======
-        return later <= (1 - quantile) * float(self.total) * (1 - room)
->>>>>>> stop
 
     def reaches(self, quantile: float, ending: Near, *, hiding: bool) -> bool:
         """Whether this share of what ends has surely ended by now.
