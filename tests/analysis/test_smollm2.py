@@ -43,7 +43,6 @@ def test_what_is_kept_is_what_was_found(tmp_path: Path) -> None:
     assert study.figures["position"].figure()
 
 
-@pytest.mark.skipif(not KEPT.exists(), reason=f"needs {KEPT.name}, which is made by hand")
 def test_the_answers_in_the_docs_say_where_they_are_from() -> None:
     document = json.loads(KEPT.read_text(encoding="utf-8"))
     assert document["schema"] == SCHEMA
