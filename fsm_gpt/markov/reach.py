@@ -191,11 +191,13 @@ def reach(
 
 
 def _named(chain: Chain, inside: Mask, given: StateSet) -> str:
-    """The states by name, after the text if they were named by one."""
-    several = in_words(chain, inside)
-    if isinstance(given, str) and np.count_nonzero(inside) != 1:
-        return f"{given!r}: {several}"
-    return several
+    """The states by name; those named by a text by the text, and by name too where they are few."""
+    count = np.count_nonzero(inside)
+    if not isinstance(given, str) or count == 1:
+        return in_words(chain, inside)
+    return (
+        f"{given!r}: {in_words(chain, inside)}" if count <= 8 else f"{given!r} ({count:,} states)"
+    )
 
 
 def _timed(found: Until, inside: Mask, start: Any, given_reached: bool) -> dict[str, Any]:

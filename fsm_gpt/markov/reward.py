@@ -31,7 +31,7 @@ import numpy as np
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotConverged, NotUnique, StateSpaceTooLarge
-from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
+from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.entropy import entropy_rate
 from fsm_gpt.markov.first_step import decided
@@ -162,7 +162,7 @@ def reward(
     named = isinstance(values, str)
     unit = "bits" if named else "reward"
     stationary = stationary_distribution(chain)
-    weights, weight_error = _weights(chain, structure, start)
+    weights, weight_error = class_weights(chain, structure, start)
     classes = tuple(
         class_reward(chain, earned.inside(states), stationary, k)
         for k, (states, _) in enumerate(stationary.classes)
@@ -203,13 +203,6 @@ def _start(chain: Chain, start: Any) -> Numbers:
     if x.dtype != object:
         return x
     return objects((Fraction(p) if isinstance(p, float) else p for p in x), x.shape)
-
-
-def _weights(chain: Chain, structure: CommunicatingClasses, start: Any) -> tuple[Numbers, Bound]:
-    """The probability of ending in each closed class, and its absolute error."""
-    if len(structure.closed) == 1:
-        return np.ones(1, dtype=object if chain.dtype == object else np.float64), 0.0
-    return class_weights(chain, structure, start)
 
 
 def _mean(

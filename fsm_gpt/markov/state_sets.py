@@ -182,6 +182,10 @@ def begin(chain: Chain, start: Any) -> Numbers:
     return objects((Fraction(v) if isinstance(v, float) else v for v in given), given.shape)
 
 
+#: Names of states in a sentence have about so many letters together at most.
+LONGEST = 80
+
+
 def in_words(chain: Chain, inside: Mask, limit: int = 8) -> str:
     """The first states of a set by name, and how many there are.
 
@@ -191,8 +195,11 @@ def in_words(chain: Chain, inside: Mask, limit: int = 8) -> str:
     states = np.flatnonzero(inside)
     if not len(states):
         return "no state"
-    some = ", ".join(chain.labels(states[:limit]))
-    return f"{some}, ... ({len(states):,} states)" if len(states) > limit else some
+    names = chain.labels(states[:limit])
+    while len(names) > 1 and sum(map(len, names)) > LONGEST:
+        names.pop()
+    some = ", ".join(names)
+    return f"{some}, ... ({len(states):,} states)" if len(states) > len(names) else some
 
 
 def start_in_words(chain: Chain, weights: Numbers) -> str:
