@@ -22,7 +22,6 @@ from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.explore import explore
 from fsm_gpt.markov import (
     expected_visits,
-    last_before_end,
     length_distribution,
     most_likely_path,
     reach,
@@ -87,24 +86,21 @@ def questions(machine: Chain, chain: Chain) -> list[Question]:
     """The questions: of sentences and of an endless text."""
     start = machine.state(PROMPT)
     lengths = length_distribution(machine, start=start)
-    last = last_before_end(machine, start=start)
-    ending = int(last.probabilities.argmax())
     path = most_likely_path(machine, start, "END")
     likeliest = path.text.split()[:-1]  # without the full stop
+    last_waits = pattern(machine, ".*<waits>", by="token", anchored=True, start=start)
     seen_dog = pattern(machine, "<sees> (<a>|<the>) <dog>", by="token", start=start)
     letters = reward(machine, lambda state, token: token.isalpha() and len(token), start=start)
     assert letters.until_end is not None
     the_old = pattern(chain, "<the> <old>", by="token", start=start, within=LONG)
-    said = PROMPT.split()
-    window = machine.label(ending).split()
     return [
         Question("Will the sentence end?", lengths.probability_of_ending, lambda text: True),
         Question("How many words will it have?", lengths.mean_tokens, len),
         Question("Will it have more than ten?", lengths.survival(10), lambda text: len(text) > 10),
         Question(
-            f"Will it stop after ... {' '.join(window[-4:])}?",
-            last.probabilities[ending],
-            lambda text: [*said, *text][-len(window) :] == window,
+            "Will its last word be 'waits'?",
+            last_waits.probability_whole,
+            lambda text: text[-1:] == ("waits",),
         ),
         Question(
             "Will it come to a river within five words?",
