@@ -9,6 +9,7 @@ the share of time spent in each state has a limit (theorem 1.10.2).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
-from fsm_gpt.rows import Numbers, kind_of
+from fsm_gpt.rows import Numbers, kind_of, objects
 
 __all__ = ["LimitingDistribution", "class_weights", "limiting_distribution", "start_distribution"]
 
@@ -131,9 +132,12 @@ def class_weights(
     chain: Chain, structure: CommunicatingClasses, start: Any
 ) -> tuple[Numbers, Bound]:
     """The probability of ending in each closed class, and a bound on its absolute error."""
-    begin = start_distribution(chain, start)
     if len(structure.closed) == 1:  # in which every start ends
-        return begin[:1] * 0 + 1, 0.0
+        if start is not None:
+            start_distribution(chain, start)  # refuses what is no start
+        exact = chain.dtype == object
+        return objects([Fraction(1)], (1,)) if exact else np.ones(1), 0.0
+    begin = start_distribution(chain, start)
     weights = np.array([begin[states].sum() for states in structure.closed], dtype=begin.dtype)
     outside = structure.transient
     if not len(outside) or not (begin[outside] != 0).any():

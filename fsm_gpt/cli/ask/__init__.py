@@ -10,7 +10,7 @@ import click
 __all__ = ["ASKS", "ask"]
 
 #: The questions, in the order in which a person meets them.
-ASKS: tuple[str, ...] = ("length", "reach", "path", "pattern", "reward")
+ASKS: tuple[str, ...] = ("reach", "path", "length", "pattern", "reward")
 
 
 class Asks(click.Group):
