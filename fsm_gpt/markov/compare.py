@@ -46,7 +46,7 @@ class Comparison(Bounded):
 
     chain: Chain = field(repr=False)
     kl_bits_per_token: float
-    """KL(reference || model): bits wasted on each token by using the model."""
+    """Bits wasted on each token by using the model, KL(reference || model)."""
     cross_entropy_bits_per_token: float
     reference_bits_per_token: float
     """The entropy rate of the reference: the least any model can reach."""
