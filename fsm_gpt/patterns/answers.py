@@ -178,11 +178,9 @@ def frequency(made: Product, x: Numbers, r: Numbers) -> Number:
     structure = communicating_classes(chain)
     parts = stationary_distribution(chain)
     rates = np.array([(pi * r[states]).sum() for states, pi in parts.classes], dtype=r.dtype)
-    if len(rates) == 1:
-        weights: Numbers = np.array([_zero(chain) + 1], dtype=r.dtype)
-        error: Bound = 0.0
-    else:
-        weights, error = class_weights(chain, structure, x)
+    if not (rates != 0).any():  # as where every text ends
+        return Number(_zero(chain), 0.0, "", "by the graph alone")
+    weights, error = class_weights(chain, structure, None if len(rates) == 1 else x)
     value = _plain((weights * rates).sum())
     if chain.dtype == object:
         return Number(value, 0.0, "", parts.method)
