@@ -193,13 +193,13 @@ def _about(document: Mapping[str, Any]) -> Table:
         ["file", about["file"]],
         ["format", about["format"]],
         ["SHA-256", about["sha256"]],
-        ["parameters", model["parameters"]],
-        ["tokens", model["vocabulary"]],
-        ["context (tokens)", model["context"]],
-        ["cut to (tokens)", document["window"]],
+        ["parameters", f"{model['parameters']:,}"],
+        ["tokens", f"{model['vocabulary']:,}"],
+        ["context (tokens)", f"{model['context']:,}"],
+        ["cut to (tokens)", f"{document['window']:,}"],
         ["command", document["command"]],
     ]
-    return Table("What was asked", ("", "value"), rows, formats={"value": ","})
+    return Table("What was asked", ("", "value"), rows)
 
 
 def _summary(loops: Mapping[str, Any]) -> Table:
