@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from analysis.commands import main
+from analysis.drawing import curves, plain
 from analysis.reachable import own_model
-from analysis.study import Cell, Progress, Study, Table
+from analysis.study import Cell, Picture, Progress, Study, Table
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import TopK
@@ -30,9 +31,14 @@ from fsm_gpt.markov import (
 from fsm_gpt.patterns import pattern
 from fsm_gpt.sampling import SampledTexts, sample_texts
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 __all__ = ["PROMPT", "Question", "endless", "questions", "run", "sentence"]
 
 PROMPT = "the cat"
+#: The longest sentence of the figure.
+SHOWN = 20
 #: Tokens of an endless text that are looked at.
 LONG = 200
 
@@ -203,9 +209,29 @@ def run(
                 f"endless texts; low and high are a 95% interval.",
             )
         },
-        figures={},
+        figures={"lengths": _lengths(machine, drawn[True])},
         inputs={"prompt": PROMPT, "rule": "top-k 2", "samples": n, "seed": seed},
     )
+
+
+def _lengths(machine: Chain, texts: SampledTexts) -> Picture:
+    """How long sentences are: what is worked out, and what is seen."""
+    pmf = length_distribution(machine, start=PROMPT).pmf[: SHOWN + 1].tolist()
+    lengths = list(range(SHOWN + 1))
+    seen = [texts.mean(_of_length(length)).mean for length in lengths]
+
+    def draw(figure: Figure) -> None:
+        title = "Words in a sentence after 'the cat'"
+        ax = plain(figure.add_subplot(), title, "words before the full stop", "probability")
+        curves(ax, {"worked out": (lengths, pmf), "seen": (lengths, seen)})
+        ax.set_xlim(0, SHOWN)
+        ax.set_ylim(bottom=0)
+
+    return Picture("The distribution of the length, worked out and seen in texts", draw)
+
+
+def _of_length(length: int) -> Callable[[Text], bool]:
+    return lambda text: len(text) == length
 
 
 def _row(question: Question, texts: SampledTexts) -> list[Cell]:
