@@ -225,6 +225,7 @@ def _lengths(machine: Chain, texts: SampledTexts) -> Picture:
         ax = plain(figure.add_subplot(), title, "words before the full stop", "probability")
         curves(ax, {"worked out": (lengths, pmf), "seen": (lengths, seen)})
         ax.set_xlim(0, SHOWN)
+        ax.set_xticks(range(0, SHOWN + 1, 5))
         ax.set_ylim(bottom=0)
 
     return Picture("The distribution of the length, worked out and seen in texts", draw)
