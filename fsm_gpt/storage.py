@@ -21,6 +21,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from fsm_gpt.errors import StateSpaceTooLarge
 from fsm_gpt.rows import Numbers
 
 __all__ = ["EdgeList", "Edges", "Storage", "WindowRows", "row_sums"]
@@ -160,10 +161,25 @@ class WindowRows:
         return suffix[:, None] * V + np.arange(V, dtype=np.int64)
 
     def edges(self) -> Edges:
-        """Every transition of non-zero probability."""
-        source, token = np.nonzero(self.next_token != 0)
-        target = self.targets(0, self.n_states)[source, token]
-        return Edges(source, token, target, self.next_token[source, token])
+        """Every transition of non-zero probability.
+
+        Raises
+        ------
+        StateSpaceTooLarge
+            The list does not fit in memory.
+        """
+        try:
+            source, token = np.nonzero(self.next_token != 0)
+            target = self.targets(0, self.n_states)[source, token]
+            return Edges(source, token, target, self.next_token[source, token])
+        except MemoryError:
+            N, V = self.next_token.shape
+            raise StateSpaceTooLarge(
+                f"transitions: a list of up to {N * V:,} takes about {N * V * 40 / 2**30:,.0f} GiB "
+                f"while it is made, more than there is. Ask what needs no list (push(), expect()), "
+                f"apply a rule that keeps few tokens, such as TopK(40), or cut the context "
+                f"(truncate_to)."
+            ) from None
 
     def rows(self, first: int, last: int) -> Numbers:
         """Rows as given, read-only."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.errors import InvalidArgument, StateSpaceTooLarge
 from tests.strategies import chains, window_chains
 
 
@@ -181,3 +181,14 @@ def test_vectors_of_any_numbers() -> None:
         assert chain.push(np.array([1, 0, 0, 0], dtype=np.float32)).sum() == 1
         fractions = np.array([Fraction(1), Fraction(0), Fraction(0), Fraction(0)], dtype=object)
         assert chain.exact().push(fractions).tolist() == [Fraction(1, 2), Fraction(1, 2), 0, 0]
+
+
+def test_a_list_that_does_not_fit_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = Chain(np.full((8, 2), 0.5))
+
+    def full(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(np, "nonzero", full)
+    with pytest.raises(StateSpaceTooLarge, match="a list of up to 16 takes about 0 GiB"):
+        chain.edges()
