@@ -17,7 +17,7 @@ from fsm_gpt.storage import EdgeList, Edges
 if TYPE_CHECKING:
     from fsm_gpt.chain import Chain
 
-__all__ = ["reachable", "subchain"]
+__all__ = ["reachable", "reached", "subchain"]
 
 Ids = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -38,13 +38,24 @@ def reachable(chain: Chain, start: Mask) -> Mask:
     storage = chain._parts.storage
     if isinstance(storage, EdgeList) and chain.n_states > COMPILED_ABOVE and len(first) <= FEW:
         return _searched(storage, first)
+    edges = chain.raw_edges()
+    return reached(edges.source, edges.target, start)
+
+
+def reached(source: Ids, target: Ids, start: Mask) -> Mask:
+    """The states that some path of these arrows leads to from ``start``, and these.
+
+    >>> reached(np.array([0, 1]), np.array([1, 2]), np.array([False, True, False])).tolist()
+    [False, True, True]
+    """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import breadth_first_order
 
-    edges, N = chain.raw_edges(), chain.n_states
+    N = len(start)
     # One more state, from which the search begins, leads to all of them.
-    rows = np.concatenate([edges.source, np.full(len(first), N)])
-    columns = np.concatenate([edges.target, first])
+    first = np.flatnonzero(start)
+    rows = np.concatenate([source, np.full(len(first), N)])
+    columns = np.concatenate([target, first])
     graph = csr_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(N + 1, N + 1))
     found = np.zeros(N + 1, dtype=bool)
     found[breadth_first_order(graph, N, return_predecessors=False)] = True

@@ -21,7 +21,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotDefined
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.first_step import decided
-from fsm_gpt.markov.limiting import start_distribution
+from fsm_gpt.markov.state_sets import begin, start_in_words
 from fsm_gpt.result import format_number
 from fsm_gpt.rows import Numbers
 from fsm_gpt.subchain import reachable, subchain
@@ -88,8 +88,8 @@ def before_end(machine: Chain, start: Any, where: str) -> BeforeEnd:
     Parameters
     ----------
     start
-        A state or a distribution of shape (N,); None for every state before the end, each as
-        likely.
+        A state, a prompt, or a distribution of shape (N,); None for every state before the end,
+        each as likely.
 
     Raises
     ------
@@ -134,8 +134,5 @@ def _start(machine: Chain, start: Any) -> tuple[Numbers, str]:
         x = np.array([share]).repeat(N)
         x[machine.end] = 0
         return x, "any state before the end, each as likely"
-    x = start_distribution(machine, start)
-    held = np.flatnonzero(x != 0)
-    if len(held) == 1:
-        return x, machine.label(int(held[0]))
-    return x, f"a distribution over {len(held):,} states"
+    x = begin(machine, start)
+    return x, start_in_words(machine, x)

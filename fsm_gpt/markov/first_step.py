@@ -41,6 +41,7 @@ from fsm_gpt.markov.residual import residual
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound
 from fsm_gpt.rows import Numbers, objects
+from fsm_gpt.subchain import reached
 
 __all__ = ["ACCURACY", "FirstStep", "decided", "indicator", "leads_to"]
 
@@ -67,18 +68,7 @@ def decided(chain: Chain, goal: Mask, avoid: Mask | None = None) -> tuple[Mask, 
 
 def leads_to(source: Ids, target: Ids, start: Mask) -> Mask:
     """The states from which some path ends in ``start``."""
-    from scipy.sparse import csr_array
-    from scipy.sparse.csgraph import breadth_first_order
-
-    N = len(start)
-    # One more state, from which the search begins, leads to all of them; arrows are reversed.
-    extra = np.flatnonzero(start)
-    rows = np.concatenate([target, np.full(len(extra), N)])
-    columns = np.concatenate([source, extra])
-    graph = csr_array((np.ones(len(rows), np.int8), (rows, columns)), shape=(N + 1, N + 1))
-    reached = np.zeros(N + 1, dtype=bool)
-    reached[breadth_first_order(graph, N, return_predecessors=False)] = True
-    return np.asarray(reached[:N])
+    return reached(target, source, start)  # against the arrows
 
 
 def indicator(chain: Chain, inside: Mask) -> Numbers:

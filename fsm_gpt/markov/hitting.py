@@ -32,6 +32,7 @@ from fsm_gpt.markov.closed_class import ELIMINATION_LIMIT
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.first_step import FirstStep, decided, indicator
 from fsm_gpt.markov.residual import residual
+from fsm_gpt.markov.state_sets import by_state
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers
 
@@ -59,14 +60,10 @@ class Hitting(Bounded):
         some = ", ".join(self.chain.labels(self.target[:8]))
         more = f", ... ({len(self.target):,} states)" if len(self.target) > 8 else ""
         lines = [f"reaching {some}{more} ({self.method}; {self.error_sentence})"]
-        for state in range(min(16, self.chain.n_states)):
-            p, k = self.probabilities[state], self.mean_steps[state]
-            label = self.chain.label(state)
-            lines.append(
-                f"  from {label}: probability {format_number(p)}, {format_number(k)} steps"
-            )
-        if self.chain.n_states > 16:
-            lines.append(f"  ... and {self.chain.n_states - 16:,} more states")
+        h, k = self.probabilities, self.mean_steps
+        lines += by_state(
+            self.chain, lambda s: f"probability {format_number(h[s])}, {format_number(k[s])} steps"
+        )
         return "\n".join(lines)
 
 

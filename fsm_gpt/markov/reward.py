@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -35,13 +34,14 @@ from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.entropy import entropy_rate
 from fsm_gpt.markov.first_step import decided
-from fsm_gpt.markov.limiting import class_weights, start_distribution
+from fsm_gpt.markov.limiting import class_weights
 from fsm_gpt.markov.reward_class import ClassReward, class_reward
 from fsm_gpt.markov.reward_total import TotalReward, after_tokens, until_end
 from fsm_gpt.markov.reward_values import Earning, Of, Values, earning, simplified
+from fsm_gpt.markov.state_sets import begin
 from fsm_gpt.markov.stationary import StationaryDistribution, not_unique, stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number
-from fsm_gpt.rows import Numbers, objects
+from fsm_gpt.rows import Numbers
 from fsm_gpt.subchain import reachable
 
 __all__ = ["Reward", "reward"]
@@ -117,9 +117,9 @@ def reward(
         "surprisal", -log2 p of the token that is emitted, in bits. Floats, whole numbers,
         Fractions, or strings such as "1/3". Rewards of END count as zero.
     start
-        A state or a distribution. Needed where the chain has several closed classes, and for
-        the total until the end; the total over n tokens starts in the stationary distribution
-        where none is given.
+        A state, a prompt, or a distribution. Needed where the chain has several closed classes,
+        and for the total until the end; the total over n tokens starts in the stationary
+        distribution where none is given.
     n
         A number of tokens, for the total over them.
     of
@@ -155,7 +155,7 @@ def reward(
     require_complete(chain, "reward")
     chain = chain.exact() if exact else chain
     structure = communicating_classes(chain)
-    start = None if start is None else _start(chain, start)
+    start = None if start is None else begin(chain, start)
     if start is None and len(structure.closed) > 1:
         raise not_unique("reward", list(structure.closed))
     earned = earning(chain, values, of)
@@ -195,14 +195,6 @@ def reward(
         error_bound=bound,
         uncertified_because=reason,
     )
-
-
-def _start(chain: Chain, start: Any) -> Numbers:
-    """The distribution of the first state; a float among rationals is what its bits say."""
-    x = start_distribution(chain, start)
-    if x.dtype != object:
-        return x
-    return objects((Fraction(p) if isinstance(p, float) else p for p in x), x.shape)
 
 
 def _mean(

@@ -24,6 +24,7 @@ from fsm_gpt.space import UNEXPLORED, ContextSpace, SomeContexts, States
 __all__ = [
     "StateSet",
     "begin",
+    "by_state",
     "in_words",
     "mean_of",
     "start_in_words",
@@ -163,17 +164,14 @@ def begin(chain: Chain, start: Any) -> Numbers:
 
     Raises
     ------
-    StateOutOfRange
-        There is no such state.
+    StateOutOfRange, InvalidText
+        There is no such state, or a sign of the prompt is no token.
 
     >>> begin(Chain([[0.5, 0.5]] * 4, vocabulary="ab"), "aaab").tolist()
     [0.0, 1.0, 0.0, 0.0]
     """
     if isinstance(start, str) and chain.context is not None and start not in (END, UNEXPLORED):
-        try:
-            ids = chain.vocabulary.encode(start).tolist()
-        except InvalidText:
-            ids = []  # which start_distribution explains
+        ids = chain.vocabulary.encode(start).tolist()
         if len(ids) > chain.context:
             start = chain.state(ids[-chain.context :])
     given = start_distribution(chain, start)
@@ -208,6 +206,17 @@ def start_in_words(chain: Chain, weights: Numbers) -> str:
     if len(states) == 1:
         return chain.label(int(states[0]))
     return f"a distribution over {len(states):,} states"
+
+
+def by_state(chain: Chain, say: Callable[[int], str], limit: int = 16) -> list[str]:
+    """What is said of the first states, a line each, and how many more there are.
+
+    >>> by_state(Chain([[0.5, 0.5]] * 2, vocabulary="ab"), lambda s: f"{s + 1} steps", 1)
+    ['  from a: 1 steps', '  ... and 1 more states']
+    """
+    N = chain.n_states
+    lines = [f"  from {chain.label(s)}: {say(s)}" for s in range(min(limit, N))]
+    return [*lines, f"  ... and {N - limit:,} more states"] if N > limit else lines
 
 
 def mean_of(weights: Numbers, values: Numbers) -> Any:

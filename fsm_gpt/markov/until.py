@@ -28,6 +28,7 @@ from fsm_gpt.markov.constrained import Chances, check_steps, reaching, staying
 from fsm_gpt.markov.state_sets import (
     StateSet,
     begin,
+    by_state,
     in_words,
     mean_of,
     start_in_words,
@@ -72,14 +73,11 @@ class Until(Bounded):
         """The probabilities, a line each: from the start, or from the first states."""
         if self.start is not None:
             return [f"  from {self.start}: {_shown(self.probability, self.upper_probability)}"]
-        N = self.chain.n_states
         upper = self.upper_probabilities
-        lines = [
-            f"  from {self.chain.label(s)}: "
-            f"{_shown(self.probabilities[s], None if upper is None else upper[s])}"
-            for s in range(min(16, N))
-        ]
-        return [*lines, f"  ... and {N - 16:,} more states"] if N > 16 else lines
+        return by_state(
+            self.chain,
+            lambda s: _shown(self.probabilities[s], None if upper is None else upper[s]),
+        )
 
 
 def _shown(low: Any, high: Any) -> str:

@@ -35,6 +35,7 @@ from fsm_gpt.markov.first_step import FirstStep, indicator, leads_to
 from fsm_gpt.markov.state_sets import (
     StateSet,
     begin,
+    by_state,
     in_words,
     mean_of,
     start_in_words,
@@ -74,11 +75,9 @@ class ExpectedVisits(Bounded):
         lines = [f"visits to {words[0]}{until} ({self.method}; {self.error_sentence})"]
         if self.start is not None:
             return f"{lines[0]}\n  from {self.start}: {format_number(self.mean)} on average"
-        N = self.chain.n_states
-        for s in range(min(16, N)):
-            shown = format_number(self.mean_visits[s])
-            lines.append(f"  from {self.chain.label(s)}: {shown} on average")
-        return "\n".join(lines + ([f"  ... and {N - 16:,} more states"] if N > 16 else []))
+        means = self.mean_visits
+        each = by_state(self.chain, lambda s: f"{format_number(means[s])} on average")
+        return "\n".join([*lines, *each])
 
 
 def _words(chain: Chain, states: Ids) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotDefined
-from fsm_gpt.markov.limiting import start_distribution
+from fsm_gpt.markov.state_sets import begin, start_in_words
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.patterns.answers import Number, worst
 from fsm_gpt.patterns.asked import Asked
@@ -55,7 +55,7 @@ def pattern(
     anchored
         The whole text from its first token on has to match; otherwise any part of it.
     start
-        A state (id, label or token ids) or a distribution of shape (N,) in which the text begins;
+        A state, a prompt or a distribution of shape (N,) in which the text begins;
         what led there is no part of the text. The stationary distribution, if not given.
     by
         "token": the expression's signs are tokens, each by its name in angle brackets, such as
@@ -142,10 +142,8 @@ def pattern(
 def _start(chain: Chain, start: Any) -> tuple[Numbers, Bound, str]:
     """The distribution of the first state, its relative error, and what it is in words."""
     if start is not None:
-        weights = start_distribution(chain, start)
-        some = np.flatnonzero(weights != 0)
-        one = f"from {chain.label(int(some[0]))}" if len(some) == 1 else None
-        return weights, 0.0, one or f"from a distribution over {len(some):,} states"
+        weights = begin(chain, start)
+        return weights, 0.0, f"from {start_in_words(chain, weights)}"
     if chain.end is not None:
         raise NotDefined(
             "pattern: in the long run the texts of this chain are over, so there is no text to "

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsm_gpt.cli.ask.machine import last_window, machine_options, start_option
+from fsm_gpt.cli.ask.machine import machine_options, start_option
 from fsm_gpt.cli.console import json_option, show_json, working
 from fsm_gpt.cli.decoding import DecodingCommand
 
@@ -44,9 +44,8 @@ def length(
     from fsm_gpt.markov.length import length_distribution
 
     chain = machine()
-    first = None if start is None else last_window(chain, start)
     with working("adding up lengths"):
-        found = length_distribution(chain, start=first, upto=upto)
+        found = length_distribution(chain, start=start, upto=upto)
     if as_json:
         show_json(found.to_dict())
     else:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fsm_gpt.chain import Chain
     from fsm_gpt.decoding import Rule
 
-__all__ = ["last_window", "machine_options", "start_option", "stop_option", "typed"]
+__all__ = ["machine_options", "start_option", "stop_option", "typed"]
 
 #: Tokens that a shell does not pass on as they are.
 ESCAPES = {r"\n": "\n", r"\t": "\t", r"\r": "\r"}
@@ -61,18 +61,3 @@ def typed(chain: Chain, token: str) -> str:
     if token not in known.ids and token in known.shown:
         return known.tokens[known.shown.index(token)]
     return token if token in known.ids else ESCAPES.get(token, token)
-
-
-def last_window(chain: Chain, text: str) -> int:
-    """The state after a prompt: its last L tokens, or the state of this name.
-
-    Raises
-    ------
-    InvalidText, StateOutOfRange
-        A sign is no token, or the prompt leads to no state of the chain.
-    """
-    L = chain.context
-    if L is None:
-        return chain.state(text)
-    ids = chain.vocabulary.encode(text)
-    return chain.state(tuple(ids[-L:].tolist()))

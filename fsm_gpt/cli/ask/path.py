@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsm_gpt.cli.ask.machine import last_window, machine_options, start_option
+from fsm_gpt.cli.ask.machine import machine_options, start_option
 from fsm_gpt.cli.console import json_option, show_json, working
 from fsm_gpt.cli.decoding import DecodingCommand
 
@@ -49,9 +49,8 @@ def path(
     chain = machine()
     from fsm_gpt.markov import most_likely_path
 
-    begin = last_window(chain, start)
     with working("looking for the path"):
-        found = most_likely_path(chain, begin, list(target))
+        found = most_likely_path(chain, start, list(target))
     if as_json:
         show_json(found.to_dict())
         return

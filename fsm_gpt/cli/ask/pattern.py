@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fsm_gpt.cli.ask.machine import last_window, machine_options, start_option
+from fsm_gpt.cli.ask.machine import machine_options, start_option
 from fsm_gpt.cli.console import json_option, show_json, working
 from fsm_gpt.cli.decoding import DecodingCommand
 
@@ -51,7 +51,6 @@ def pattern(
     for the two interleaved. With --stop a text ends, and the stop token is no part of it.
     """
     chain = machine()
-    begin = None if start is None else last_window(chain, start)
     from fsm_gpt.patterns import pattern as match
 
     with working("matching"):
@@ -60,7 +59,7 @@ def pattern(
             regex,
             within=within,
             anchored=anchored,
-            start=begin,
+            start=start,
             by="token" if tokens else "character",
         )
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsm_gpt.cli.ask.machine import last_window, machine_options, start_option
+from fsm_gpt.cli.ask.machine import machine_options, start_option
 from fsm_gpt.cli.console import json_option, show_json, working
 from fsm_gpt.cli.decoding import DecodingCommand
 
@@ -75,14 +75,13 @@ def reach(
     chain = machine()
     from fsm_gpt.markov import reach as ask
 
-    begin = None if start is None else last_window(chain, start)
     with working("reaching"):
         found = ask(
             chain,
             _one_or_several(target),
             within=within,
             avoid=_one_or_several(avoid) if avoid else None,
-            start=begin,
+            start=start,
             given_reached=given_reached,
             exact=exact,
         )

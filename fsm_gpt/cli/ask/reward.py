@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fsm_gpt.cli.ask.machine import last_window, machine_options, start_option
+from fsm_gpt.cli.ask.machine import machine_options, start_option
 from fsm_gpt.cli.console import json_option, show_json
 from fsm_gpt.cli.decoding import DecodingCommand
 from fsm_gpt.cli.inputs import FILE, Choice
@@ -80,8 +80,7 @@ def reward(
         given, of = _of_tokens(chain, given, values), "token"
     from fsm_gpt.markov.reward import reward as ask
 
-    begin = None if start is None else last_window(chain, start)
-    found = ask(chain, given, start=begin, n=within, of=of)
+    found = ask(chain, given, start=start, n=within, of=of)
     totals = found.total.distribution() if distribution and found.total is not None else None
     if as_json:
         listed = {} if totals is None else {"distribution": totals.to_dict()}
