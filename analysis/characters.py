@@ -13,18 +13,15 @@ from typing import TYPE_CHECKING
 
 from analysis.commands import main
 from analysis.drawing import curves, level, plain
-from analysis.large import first_tokens, loops, position
+from analysis.large import first_tokens, loops, position, trained_here
 from analysis.study import Cell, Picture, Progress, Study, Table
 from analysis.subject import answer
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
-from fsm_gpt.cli.chains import Reading
-from fsm_gpt.cli.whole import largest_cut
-from fsm_gpt.cutting import cutting_loss
+from fsm_gpt.cutting import cutting_loss, largest_cut
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.explore import greedy_cycles
 from fsm_gpt.extract import extract
-from fsm_gpt.gpt import load_model
 from fsm_gpt.markov import entropy_rate
 from fsm_gpt.sampling import SampledEntropyRate, sample_entropy_rate
 from fsm_gpt.simulate import simulate
@@ -74,9 +71,7 @@ def trained(*, steps: int = STEPS, progress: Progress | None = None) -> Training
 
 def own_model() -> GPT:
     """The character GPT with the weights in ``analysis/tales``."""
-    model = load_model(FOLDER.joinpath("model.safetensors"))
-    assert not isinstance(model, Chain)
-    return model  # type: ignore[return-value]
+    return trained_here(FOLDER)
 
 
 def run(
@@ -110,7 +105,7 @@ def run(
     asked = own_model() if model is None else model
     data = tales() if own else text
     V, L = len(asked.vocabulary), int(asked.context)  # type: ignore[attr-defined]
-    fits = 2 if quick else largest_cut(V, L, Reading())
+    fits = 2 if quick else largest_cut(V, L)
     longest = max(1, min(fits, L - 1, fits if most is None else most))
     steps = longest + 2
     rows: list[list[Cell]] = []

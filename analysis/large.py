@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.drawing import curves, level, plain
 from analysis.study import Cell, Picture, Table
+from fsm_gpt.chain import Chain
 from fsm_gpt.explore import GreedyCycles
+from fsm_gpt.gpt import load_model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["first_tokens", "loops", "position"]
+    from fsm_gpt.gpt import GPT
+
+__all__ = ["first_tokens", "loops", "position", "trained_here"]
+
+
+def trained_here(folder: Path) -> GPT:
+    """The project's own GPT whose weights are in a folder beside its text."""
+    model = load_model(folder.joinpath("model.safetensors"))
+    assert not isinstance(model, Chain)
+    return model  # type: ignore[return-value]
 
 
 def first_tokens(V: int, most: int = 8) -> list[list[int]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.commands import main
-from analysis.large import first_tokens, loops, position
+from analysis.large import first_tokens, loops, position, trained_here
 from analysis.study import Cell, Progress, Study, Table
 from analysis.subject import answer
 from fsm_gpt.asking import Model
@@ -23,7 +23,6 @@ from fsm_gpt.decoding import Greedy, MinP, Rule, TopK, TopP
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.explore import Exploration, explore, greedy_cycles
 from fsm_gpt.extract import extract
-from fsm_gpt.gpt import load_model
 from fsm_gpt.markov import communicating_classes, entropy_rate
 from fsm_gpt.sampling import SampledEntropyRate, sample_entropy_rate
 from fsm_gpt.simulate import simulate
@@ -70,9 +69,7 @@ def trained(*, steps: int = STEPS, progress: Progress | None = None) -> Training
 
 def own_model() -> GPT:
     """The word-level GPT with the weights in ``analysis/words``."""
-    model = load_model(FOLDER.joinpath("model.safetensors"))
-    assert not isinstance(model, Chain)
-    return model  # type: ignore[return-value]
+    return trained_here(FOLDER)
 
 
 def run(

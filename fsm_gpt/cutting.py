@@ -3,7 +3,8 @@
 A model cut to its last k tokens sees them at its positions 0 to k - 1. It is another model than
 the whole one: its chain can be enumerated where V**L windows cannot, its stationary distribution
 is not the law of k tokens in the texts of the whole model, and it predicts a text less well. How
-much less is asked here, of the same tokens for both.
+much less is asked here, of the same tokens for both. And how few tokens it has to be, for every
+window to be listed and analysed in the memory that there is.
 """
 
 from __future__ import annotations
@@ -19,15 +20,44 @@ from fsm_gpt.about_model import own_space, refuse_foreign_device
 from fsm_gpt.asking import Model, Rows, asking
 from fsm_gpt.counts import encode_text, transitions
 from fsm_gpt.errors import InvalidArgument
+from fsm_gpt.extract import Precision, extraction_bytes
 from fsm_gpt.result import Bounded
 from fsm_gpt.space import Vocabulary
 
-__all__ = ["CuttingLoss", "cutting_loss"]
+__all__ = ["CuttingLoss", "analysis_bytes", "cutting_loss", "largest_cut"]
 
 Ids = npt.NDArray[np.int64]
 
+#: Chains of more states take longer to analyse than a person waits for a page.
+MOST_STATES = 2**20
 #: Logits of all positions that are held at a time.
 BLOCK = 2**23
+
+
+def analysis_bytes(n_states: int, n_transitions: int) -> int:
+    """What the analysis of a large chain takes at its height, estimated.
+
+    Measured were 0.9 GB for 2**20 states of two tokens, and 3.0 GB for 65**3 of 65.
+    """
+    return 500 * n_states + 170 * n_transitions
+
+
+def largest_cut(
+    V: int, L: int, *, max_memory_gib: float = 8.0, dtype: Precision = "float64"
+) -> int:
+    """The most tokens whose windows can be enumerated and analysed within the memory allowed.
+
+    >>> largest_cut(65, 256), largest_cut(2, 40)
+    (3, 20)
+    """
+    k = 0
+    while k < L:
+        states = V ** (k + 1)
+        need = max(analysis_bytes(states, states * V), states * extraction_bytes(V, dtype))
+        if states > MOST_STATES or need > max_memory_gib * 2**30:
+            break
+        k += 1
+    return k
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

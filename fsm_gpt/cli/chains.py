@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Reading",
-    "analysis_bytes",
     "chain_options",
     "check_text",
     "device_option",
@@ -176,18 +175,12 @@ def read_to_analyse(path: str, how: Reading, *, decoding: Sequence[Rule] = ()) -
 
 def refuse_to_analyse(chain: Chain, how: Reading) -> None:
     """Refuse a chain whose analysis would take more memory than is allowed."""
+    from fsm_gpt.cutting import analysis_bytes
+
     need = analysis_bytes(chain.n_states, chain.n_edges) / 2**30
     _refuse_above(
         how, need, f"analysing {chain.n_states:,} states and {chain.n_edges:,} transitions"
     )
-
-
-def analysis_bytes(n_states: int, n_transitions: int) -> int:
-    """What the analysis of a large chain takes at its height, estimated.
-
-    Measured were 0.9 GB for 2**20 states of two tokens, and 3.0 GB for 65**3 of 65.
-    """
-    return 500 * n_states + 170 * n_transitions
 
 
 def watch_long_run(chain: Chain, note: Callable[[str], None]) -> None:

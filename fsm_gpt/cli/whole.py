@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from fsm_gpt.cli.chains import (
     Reading,
-    analysis_bytes,
     extracted,
     read_model,
     read_to_analyse,
@@ -31,34 +30,14 @@ if TYPE_CHECKING:
     from fsm_gpt.gpt.load import LoadedModel
     from fsm_gpt.report.beside import Beside
 
-__all__ = ["largest_cut", "read_or_cut", "whole_model"]
+__all__ = ["read_or_cut", "whole_model"]
 
-#: Chains of more states take longer to analyse than a person waits for a page.
-MOST_STATES = 2**20
 #: Streams, and tokens of each, that the whole model's entropy rate is sampled from.
 STREAMS, TOKENS = 32, 500
 #: Loops and tokens that a table lists.
 MOST_ROWS = 12
 #: Prompts whose loops are followed, of one token each.
 MOST_PROMPTS = 64
-
-
-def largest_cut(V: int, L: int, how: Reading) -> int:
-    """The most tokens whose windows can be enumerated and analysed within the memory allowed.
-
-    >>> largest_cut(65, 256, Reading()), largest_cut(2, 40, Reading())
-    (3, 20)
-    """
-    from fsm_gpt.extract import extraction_bytes
-
-    k = 0
-    while k < L:
-        states = V ** (k + 1)
-        need = max(analysis_bytes(states, states * V), states * extraction_bytes(V, how.dtype))
-        if states > MOST_STATES or need > how.max_memory * 2**30:
-            break
-        k += 1
-    return k
 
 
 def read_or_cut(
@@ -68,6 +47,7 @@ def read_or_cut(
 
     A model that does not fit is cut as little as possible, where no cut was asked for.
     """
+    from fsm_gpt.cutting import largest_cut
     from fsm_gpt.io.read import is_chain_file
 
     if is_chain_file(path):
@@ -78,7 +58,8 @@ def read_or_cut(
     if how.truncate_to is not None:
         k = how.truncate_to
     else:
-        k = L if how.short_contexts else largest_cut(V, L, how)
+        cut = largest_cut(V, L, max_memory_gib=how.max_memory, dtype=how.dtype)
+        k = L if how.short_contexts else cut
     if k == 0:  # not even one token fits: the error says so, and what to do
         k = L
     elif k < L and how.truncate_to is None:

@@ -25,6 +25,7 @@ Hopcroft & Ullman (1979), Introduction to Automata Theory, section 3.4. Shalizi 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -116,9 +117,10 @@ def minimize(chain: Chain) -> MinimalMachine:
     """
     require_complete(chain, "minimize")
     by_row = _by_rows(chain)
+    refined = _by_suffix(chain) if chain.is_window and _no_zero(chain) else _by_edges(chain)
     block, rounds = by_row, 0
     while True:
-        finer = _numbered(_refined(chain, block))
+        finer = refined(block)
         if finer.max() == block.max():
             break
         block, rounds = finer, rounds + 1
@@ -183,18 +185,24 @@ def _by_position(source: Ids, what: Ids, block: Ids) -> Ids:
     return block
 
 
-def _refined(chain: Chain, block: Ids) -> Ids:
-    """Blocks split by the blocks that their tokens lead to."""
-    if chain.is_window and _no_zero(chain):
-        # What follows depends on the last L - 1 tokens alone.
-        V = chain.n_tokens
-        R = chain.n_states // V
+def _by_suffix(chain: Chain) -> Callable[[Ids], Ids]:
+    """Splits blocks of windows by the blocks that follow; these depend on L - 1 tokens alone."""
+    V = chain.n_tokens
+    R = chain.n_states // V
+
+    def refined(block: Ids) -> Ids:
         after = np.zeros(R, dtype=np.int64)
         for token in range(V):
             after = _joined(after, block.reshape(R, V)[:, token])
         return _joined(block, np.tile(after, V))
+
+    return refined
+
+
+def _by_edges(chain: Chain) -> Callable[[Ids], Ids]:
+    """Splits blocks by the blocks that their tokens lead to."""
     edges = chain.raw_edges()
-    return _by_position(edges.source, block[edges.target], block)
+    return lambda block: _by_position(edges.source, block[edges.target], block)
 
 
 def _no_zero(chain: Chain) -> bool:

@@ -9,15 +9,8 @@ import numpy as np
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotConverged, StateSpaceTooLarge
-from fsm_gpt.patterns.answers import (
-    Number,
-    ends_of,
-    ever,
-    expected_ends,
-    frequency,
-    within,
-    worst,
-)
+from fsm_gpt.markov.counting import Number, long_run_mean, worst
+from fsm_gpt.patterns.answers import ends_of, ever, expected_ends, within
 from fsm_gpt.patterns.automaton import Automaton
 from fsm_gpt.patterns.product import LEFT, MATCHED, WHOLE, product
 from fsm_gpt.result import UNCERTIFIED
@@ -97,7 +90,7 @@ class Asked:
         if self.steps is not None:
             found["ends"] = expected_ends(made, x, r, self.steps)
         if self.long_run:
-            self._try(found, ("frequency",), lambda: (frequency(made, x, r),))
+            self._try(found, ("frequency",), lambda: (long_run_mean(made.chain, x, r),))
             if self.chain.end is not None:
                 whole = made.places[WHOLE]
                 self._try(found, ("whole",), lambda: ever(made, x, [whole])[:1])

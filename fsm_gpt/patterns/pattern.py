@@ -18,9 +18,9 @@ import numpy as np
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotDefined
+from fsm_gpt.markov.counting import Number, worst
 from fsm_gpt.markov.state_sets import begin, start_in_words
 from fsm_gpt.markov.stationary import stationary_distribution
-from fsm_gpt.patterns.answers import Number, worst
 from fsm_gpt.patterns.asked import Asked
 from fsm_gpt.patterns.automaton import Automaton, automaton
 from fsm_gpt.patterns.found import Pattern

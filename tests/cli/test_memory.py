@@ -9,6 +9,7 @@ import pytest
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.cli import chains, console
+from fsm_gpt.cutting import analysis_bytes
 from fsm_gpt.io import load, save
 from tests.families import hard_rows
 
@@ -51,7 +52,7 @@ def test_an_analysis_needs_more_than_its_chain(fsm_gpt, folder: Path, verb: str)
     rows = np.random.default_rng(0).dirichlet(np.ones(2), size=2**12)
     save(Chain(rows), folder / "c")
     between = (chains.LOADING * (folder / "c").stat().st_size + 1) / 2**30
-    assert between < chains.analysis_bytes(2**12, 2**13) / 2**30
+    assert between < analysis_bytes(2**12, 2**13) / 2**30
     said = fsm_gpt(verb, "c", *READING[verb], "--max-memory", str(between))
     assert (said.code, said.out) == (5, "")
     assert "analysing 4,096 states and 8,192 transitions takes about 0.003 GiB" in said.error

@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fsm_gpt.cli.chains import Reading
-from fsm_gpt.cli.whole import largest_cut
+from fsm_gpt.cutting import largest_cut
 from fsm_gpt.gpt import GPT, GPTConfig, save_model
 
 #: So much that 5**4 states can be analysed and 5**5 cannot.
@@ -68,8 +67,8 @@ def test_not_even_one_token_fits(fsm_gpt, large: str) -> None:
 
 
 def test_the_largest_cut_in_closed_form() -> None:
-    """500 bytes a state and 170 a transition: fsm_gpt.cli.chains.analysis_bytes."""
+    """500 bytes a state and 170 a transition: fsm_gpt.cutting.analysis_bytes."""
     for gib in (0.001, 0.1, 8.0):
-        k = largest_cut(10, 9, Reading(max_memory=gib))
+        k = largest_cut(10, 9, max_memory_gib=gib)
         assert 10**k * (500 + 1700) <= gib * 2**30 or k == 0
         assert k == 9 or 10 ** (k + 1) * (500 + 1700) > gib * 2**30 or 10 ** (k + 1) > 2**20

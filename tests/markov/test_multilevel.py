@@ -8,6 +8,7 @@ from fsm_gpt.decoding import Greedy, TopK
 from fsm_gpt.errors import InvalidArgument, NotConverged
 from fsm_gpt.kernels import aggregation as loops, certificate as compiled
 from fsm_gpt.markov import certificate as exact, entropy_rate, stationary_distribution
+from fsm_gpt.markov.backoff import inflow_of_windows
 from fsm_gpt.markov.class_rates import ClassRates
 from fsm_gpt.markov.multilevel import _by_products, solve
 from tests.families import HARD, hard_rows
@@ -286,3 +287,45 @@ def test_coarse_rates_are_weighted_sums():
     np.fill_diagonal(expected, 0)
     np.testing.assert_allclose(weight, member.T @ x)
     np.testing.assert_allclose(loops.to_dense(coarse_start, coarse_target, coarse), expected)
+
+
+@pytest.mark.parametrize(("V", "L"), [(2, 4), (3, 3), (5, 2)])
+def test_shorter_windows_are_the_weighted_rows(V, L):
+    """P'[r, t] = sum_a x[a r] P[a r, t] / sum_a x[a r], and back x[r t] = x'[r] P'[r, t]."""
+    rng = np.random.default_rng(V)
+    rows, x = rng.random((V**L, V)), rng.random(V**L)
+    sums = rows.sum(axis=1)
+    flow, out, weight = loops.shorten(rows, sums, x)
+    R = V ** (L - 1)
+    for r in range(R):
+        whole = [a * R + r for a in range(V)]
+        expected = sum(x[s] * rows[s] / sums[s] for s in whole)
+        np.testing.assert_allclose(flow[r], expected)
+        assert out[r] == pytest.approx(expected.sum())
+        assert weight[r] == pytest.approx(x[whole].sum())
+    solved = rng.random(R)
+    expected = (flow / flow.sum(axis=1, keepdims=True) * solved[:, None]).ravel()
+    np.testing.assert_allclose(loops.lengthen(flow, out, solved), expected)
+
+
+@pytest.mark.parametrize(("V", "L"), [(2, 4), (3, 3), (4, 3)])
+def test_what_flows_in_from_other_windows(V, L):
+    """The matrix without its diagonal; a subtraction would lose what is small beside it."""
+    rows = np.random.default_rng(V).dirichlet(np.ones(V), V**L)
+    rows[0] = [1 - 1e-13, *[1e-13 / (V - 1)] * (V - 1)]
+    chain = Chain(rows)
+    x = np.random.default_rng(L).random(V**L)
+    push = lambda x, into: chain.push(x, out=into)  # noqa: E731
+    inflow = inflow_of_windows(push, rows, rows.sum(axis=1))
+    off = chain.matrix()
+    np.fill_diagonal(off, 0)
+    np.testing.assert_allclose(inflow(x, np.empty(V**L)), x @ off, rtol=1e-14)
+    assert inflow_of_windows(push, rows[: V * V], np.ones(V * V)) is None
+
+
+def test_a_sweep_is_damped_jacobi():
+    rng = np.random.default_rng(5)
+    inflow, out, x = rng.random((3, 9))
+    expected = 0.3 * x + 0.7 * inflow / out
+    loops.relax(inflow, out, x)
+    np.testing.assert_allclose(x, expected / expected.sum())
