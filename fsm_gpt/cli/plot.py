@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot"]
 
-KINDS = ("graph", "table", "spectrum", "memory")
+KINDS = ("graph", "table", "mass", "next", "suffixes", "ranks", "spectrum", "memory")
 
 
 @click.command(
@@ -47,7 +47,11 @@ def plot(
     output: str,
     as_json: bool,
 ) -> None:
-    """Draw a chain: its state graph, the table of its rows, its spectrum, or its memory.
+    """Draw a chain as a graph, a table, a map or a curve.
+
+    Kinds: graph, a disc for each state; table, its rows folded into a square; mass and next, maps
+    of where the time is spent and of what comes next, for any number of contexts; suffixes, the
+    last tokens by share of time; ranks, how few states matter; spectrum; memory.
 
     CHAIN_OR_CHECKPOINT is a file of fsm-gpt extract or train, or nanoGPT's ckpt.pt.
     """
@@ -71,15 +75,23 @@ def draw(chain: Chain, kind: str, output: str, *, dark: bool) -> None:
     """Draw one picture into a file."""
     from fsm_gpt.report import (
         context_table,
+        mass_map,
         memory_plot,
+        next_token_map,
+        rank_plot,
         save_figure,
         spectrum_plot,
         state_graph,
+        suffix_icicle,
     )
 
     drawings: dict[str, Callable[..., Axes]] = {
         "graph": state_graph,
         "table": context_table,
+        "mass": mass_map,
+        "next": next_token_map,
+        "suffixes": suffix_icicle,
+        "ranks": rank_plot,
         "spectrum": spectrum_plot,
         "memory": memory_plot,
     }

@@ -10,11 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fsm_gpt.report.atlas import mass_map, next_token_map
     from fsm_gpt.report.contexts import context_table
     from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_plot
     from fsm_gpt.report.facts import Facts, gather
     from fsm_gpt.report.graph import state_graph
+    from fsm_gpt.report.icicle import suffix_icicle
     from fsm_gpt.report.page import Report, report
+    from fsm_gpt.report.ranks import rank_plot
     from fsm_gpt.report.style import save_figure
 
 __all__ = [
@@ -23,21 +26,28 @@ __all__ = [
     "context_table",
     "gather",
     "loss_plot",
+    "mass_map",
     "memory_plot",
     "mixing_plot",
+    "next_token_map",
+    "rank_plot",
     "report",
     "save_figure",
     "spectrum_plot",
     "state_graph",
+    "suffix_icicle",
 ]
 
 #: Which module holds which names; a test compares it with the block above.
 _PUBLIC = {
+    "fsm_gpt.report.atlas": ["mass_map", "next_token_map"],
     "fsm_gpt.report.contexts": ["context_table"],
     "fsm_gpt.report.curves": ["loss_plot", "memory_plot", "mixing_plot", "spectrum_plot"],
     "fsm_gpt.report.facts": ["Facts", "gather"],
     "fsm_gpt.report.graph": ["state_graph"],
+    "fsm_gpt.report.icicle": ["suffix_icicle"],
     "fsm_gpt.report.page": ["Report", "report"],
+    "fsm_gpt.report.ranks": ["rank_plot"],
     "fsm_gpt.report.style": ["save_figure"],
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}

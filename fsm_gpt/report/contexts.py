@@ -14,6 +14,7 @@ import numpy as np
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidChain, NotDefined, StateSpaceTooLarge
+from fsm_gpt.report.legend import legend_below, next_token_entries, sureness
 from fsm_gpt.report.style import (
     axes_for,
     palette,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["TABLE_LIMIT", "context_table"]
 
 TABLE_LIMIT = 4096
-#: Strength of a cell whose next token is certain.
-FULL_STRENGTH = 0.85
 
 
 def context_table(
@@ -84,7 +83,7 @@ def context_table(
         ax.add_artist(_ground(n_rows, n_columns, colours, whole=len(full) == V**L))
         _cells(ax, chain, rows, place // n_columns, place % n_columns, colours, cell)
         _frame(ax, chain, n_rows, n_columns, newest)
-        _legend(ax, chain, rows, colours)
+        legend_below(ax, next_token_entries(chain, rows.argmax(axis=1), colours), dark=dark)
         set_title(ax, title, dark=dark)
     return ax
 
@@ -118,14 +117,11 @@ def _cells(
 
     hues, V = token_colours(chain), chain.n_tokens
     names = [short(name, 4) for name in chain.vocabulary.shown]
-    best = rows.argmax(axis=1)
-    top = rows.max(axis=1)
-    strength = np.ones(len(rows)) if V == 1 else (top - 1 / V) / (1 - 1 / V)
+    best, strength = sureness(rows)
     whole = len(rows) == V ** (chain.context or 1)
     for i in range(len(rows)):
         corner = (across[i] - 0.5, down[i] - 0.5)
-        alpha = round(0.03 + (FULL_STRENGTH - 0.03) * float(strength[i]), 3)
-        layers = [(colours.tokens[hues[int(best[i])]], alpha, 2)]
+        layers = [(colours.tokens[hues[int(best[i])]], float(strength[i]), 2)]
         if not whole:  # something to cover the hatching
             layers.insert(0, (colours.paper, 1.0, 1))
         for colour, opacity, zorder in layers:
@@ -137,7 +133,7 @@ def _cells(
             ax.add_artist(patch)
         if cell < 0.34:
             continue
-        words = percent(rows[i, 1]) if V == 2 else f"{names[int(best[i])]} {percent(top[i])}"
+        words = percent(rows[i, 1]) if V == 2 else f"{names[int(best[i])]} {percent(rows[i].max())}"
         ax.text(
             across[i],
             down[i],
@@ -183,46 +179,3 @@ def _frame(ax: Axes, chain: Chain, n_rows: int, n_columns: int, newest: int) -> 
         label.set_parse_math(False)
     if not older:
         ax.set_yticks([])
-
-
-def _legend(ax: Axes, chain: Chain, rows: np.ndarray, colours: Palette) -> None:
-    """Below the table: what hue and strength mean."""
-    from matplotlib.patches import Patch
-
-    hues, V = token_colours(chain), chain.n_tokens
-    names = [short(name, 8) for name in chain.vocabulary.shown]
-    if V == 2:
-        entries = [
-            (colours.tokens[hues[1 - k]], strength, words)
-            for k, strength, words in (
-                (1, FULL_STRENGTH, f"{names[0]} certain"),
-                (1, FULL_STRENGTH / 2, "3 to 1"),
-                (0, 0.03, "even"),
-                (0, FULL_STRENGTH / 2, "3 to 1"),
-                (0, FULL_STRENGTH, f"{names[1]} certain"),
-            )
-        ]
-    else:
-        shown = [t for t in np.unique(rows.argmax(axis=1)).tolist() if hues[t] < 6][:6]
-        entries = [(colours.tokens[hues[t]], FULL_STRENGTH, names[t]) for t in shown]
-        if any(hue == 6 for hue in hues):
-            entries.append((colours.tokens[6], FULL_STRENGTH, "other tokens"))
-    patches = [
-        Patch(facecolor=colour, alpha=alpha, edgecolor="none", label=words)
-        for colour, alpha, words in entries
-    ]
-    legend = ax.legend(
-        handles=patches,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -0.02),
-        ncol=len(patches),
-        frameon=False,
-        fontsize=8,
-        labelcolor=colours.muted,
-        handlelength=1.4,
-        handleheight=1.0,
-        columnspacing=1.0,
-        handletextpad=0.5,
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)

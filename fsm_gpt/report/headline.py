@@ -62,11 +62,13 @@ def cards(facts: Facts) -> list[Section]:
     chain = facts.chain
     dense = chain.n_edges / (chain.n_states * chain.n_tokens)
     few, sentence = structure(facts.classes)
+    large = chain.n_edges > 9999 or chain.n_states > 999
     found = [
         _card(
             "States and transitions",
-            f"{chain.n_states:,} / {chain.n_edges:,}",
-            words=chain.n_edges > 9999 or chain.n_states > 999,
+            f"{chain.n_states:,}" + ("" if large else f" / {chain.n_edges:,}"),
+            unit=f"/ {chain.n_edges:,}" if large else "",
+            words=large,
             sub=f"{dense:.0%} of all pairs of state and token happen",
         )
     ]

@@ -179,7 +179,13 @@ def _page(facts: Facts, title: str | None) -> str:
         add_figures(page, facts)
     page["downloads"] = downloads(facts)
     page["contents"] = _contents(page)
-    for holder in (*page["graphs"], page["memory"], page["mixing"], page["spectrum"]):
+    for holder in (
+        *page["graphs"],
+        *page["atlas"],
+        page["memory"],
+        page["mixing"],
+        page["spectrum"],
+    ):
         holder["svg"] = Markup(holder["svg"])
     page["table_figure"] = Markup(page["table_figure"])
     if page["training"]:
@@ -195,8 +201,9 @@ def _contents(page: dict[str, Any]) -> list[tuple[str, str]]:
         ("summary", "Summary", True),
         *((f"beside-{i}" if i else "beside", one["name"], True) for i, one in others),
         ("contexts", "Contexts", table and page["table_first"]),
+        ("atlas", "Atlas", page["atlas"]),
         ("training", "Training", page["training"]),
-        ("graph", "Graph", True),
+        ("graph", "Graph", page["graphs"] or not page["atlas"]),
         ("listing", "Listing", True),
         ("stationary", "Stationary", True),
         ("structure", "Structure", True),

@@ -5,15 +5,18 @@ Those words hold the message of the figure and say which table has the same numb
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.report.absent import Absent
+from fsm_gpt.report.atlas import mass_map, next_token_map
 from fsm_gpt.report.contexts import TABLE_LIMIT, context_table
 from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_plot
 from fsm_gpt.report.facts import Facts
 from fsm_gpt.report.graph import GRAPH_LIMIT, state_graph
+from fsm_gpt.report.icicle import suffix_icicle
+from fsm_gpt.report.ranks import rank_plot
 from fsm_gpt.report.style import percent
 from fsm_gpt.report.svg import inline_svg
 from fsm_gpt.report.words import count, next_tokens, number
@@ -30,6 +33,7 @@ def add_figures(page: dict[str, Any], facts: Facts) -> None:
     """Draw each figure once, and put it into its section; where there is none, its reason."""
     _graphs(page, facts)
     _contexts(page, facts)
+    page["atlas"] = list(_atlas(facts))
     if page["training"]:
         page["training"]["loss_figure"] = ""
         if facts.losses:
@@ -76,6 +80,52 @@ def _graph(chain: Chain, name: str, facts: Facts | None) -> dict[str, Any]:
         f"{' and that of the stationary distribution the share of each state' if facts else ''}."
     )
     return {"name": name, "svg": inline_svg(ax, label=label, prefix=name.split()[0].lower())}
+
+
+def _atlas(facts: Facts) -> Iterator[dict[str, str]]:
+    """Pictures of a chain that has too many states for a graph."""
+    chain, found = facts.chain, facts.stationary
+    if chain.n_states <= GRAPH_LIMIT or isinstance(found, Absent) or len(found.classes) > 1:
+        return
+    pi = found.pi
+    every = "Contexts that end alike lie together: the newest token chooses a strip from left to "
+    every += "right, the one before it a strip from top to bottom inside, and so on."
+    if chain.is_window and chain.n_states > TABLE_LIMIT:
+        yield _entry(
+            "mass",
+            "Where the time is spent",
+            mass_map(chain, pi=pi),
+            f"{every} The stronger, the more time is spent there, on a scale of powers of ten.",
+        )
+        yield _entry(
+            "next",
+            "What comes next",
+            next_token_map(chain, pi=pi),
+            "The same places. The hue is the most probable next token, the strength how sure it "
+            "is. Even patches depend on the newest tokens alone, grain on old ones.",
+        )
+    if chain.is_window:
+        yield _entry(
+            "icicle",
+            "How texts end",
+            suffix_icicle(chain, pi=pi),
+            "A row is a number of last tokens, a block is as wide as the share of time that texts "
+            "end so; below it lie its extensions by one older token. Hue and strength say what "
+            "comes next. Grey: too narrow to be drawn one by one.",
+        )
+    yield _entry(
+        "ranks",
+        "How few states matter",
+        rank_plot(found),
+        f"The share of time of the heaviest states together. The time is spread as over "
+        f"{number(found.effective_states, 4)} equally visited states.",
+    )
+
+
+def _entry(prefix: str, name: str, ax: Axes, caption: str) -> dict[str, str]:
+    label = f"{name}. {caption} The table states.csv has the numbers."
+    svg = inline_svg(ax, label=label, prefix=prefix)
+    return {"name": name, "svg": svg, "caption": caption}
 
 
 def _message(chain: Chain, facts: Facts | None) -> str:

@@ -33,13 +33,14 @@ from fsm_gpt.report.words import (
 
 __all__ = ["sections", "shown_states"]
 
-#: A table lists every state of a small chain, and this many of a large one.
-MOST_ROWS = 50
+#: A table lists every state of a small chain, and this many of a large one; the listing, whose
+#: numbers stand in the next table too, fewer.
+MOST_ROWS, MOST_LISTED = 50, 12
 
 Section = dict[str, Any]
 
 
-def shown_states(facts: Facts) -> list[int]:
+def shown_states(facts: Facts, most: int = MOST_ROWS) -> list[int]:
     """The states that tables list: all, or the heaviest, or those of closed classes first."""
     n = facts.chain.n_states
     if n <= GRAPH_LIMIT:
@@ -47,17 +48,17 @@ def shown_states(facts: Facts) -> list[int]:
     if facts.pi is None:
         transient = facts.classes.transient
         recurrent = np.setdiff1d(np.arange(n), transient, assume_unique=True)
-        return [int(s) for s in np.concatenate([recurrent, transient])[:MOST_ROWS]]
-    return [int(s) for s in heaviest(facts.pi, MOST_ROWS)]
+        return [int(s) for s in np.concatenate([recurrent, transient])[:most]]
+    return [int(s) for s in heaviest(facts.pi, most)]
 
 
-def _caption(facts: Facts, what: str) -> str:
+def _caption(facts: Facts, what: str, most: int = MOST_ROWS) -> str:
     n = facts.chain.n_states
     if n <= GRAPH_LIMIT:
         return what
     if facts.pi is None:
-        return f"{what}: {min(n, MOST_ROWS)} states, those of closed classes first, of {n:,}"
-    return f"{what}: the {min(n, MOST_ROWS)} states of greatest mass, of {n:,}"
+        return f"{what}: {min(n, most)} states, those of closed classes first, of {n:,}"
+    return f"{what}: the {min(n, most)} states of greatest mass, of {n:,}"
 
 
 def listing(facts: Facts) -> Section:
@@ -65,7 +66,7 @@ def listing(facts: Facts) -> Section:
     chain, before = facts.chain, facts.before
     rows = []
     comparable = before is not None and before.n_states == chain.n_states
-    for s in shown_states(facts):
+    for s in shown_states(facts, MOST_LISTED):
         name, _, after = chain.listing(states=[s]).rpartition(" ---> ")
         row = {"input": name.removeprefix("input "), "after": after, "before": ""}
         if before is not None and comparable:
@@ -75,7 +76,7 @@ def listing(facts: Facts) -> Section:
     what = f"input [context] ---> [probability of {tokens}]"
     if chain.n_tokens > 8:
         what = "input [context] ---> the five most probable next tokens"
-    return {"rows": rows, "before": comparable, "caption": _caption(facts, what)}
+    return {"rows": rows, "before": comparable, "caption": _caption(facts, what, MOST_LISTED)}
 
 
 def stationary(facts: Facts) -> Section:

@@ -4,7 +4,8 @@ matplotlib's SVG is a document of its own, with fixed colours and inline styles.
 a page it must follow the reader's light or dark preference, must not need a style
 attribute (the page's content-security-policy forbids them), and its ids must not meet
 those of the next figure. So: colours become class names, styles become attributes, ids
-get a prefix or go, numbers are rounded to a hundredth of a point.
+get a prefix or go, numbers are rounded to a hundredth of a point. An image of one tint becomes a
+mask, through which the page's own colour is seen.
 """
 
 from __future__ import annotations
@@ -65,9 +66,11 @@ def inline_svg(ax: Axes, *, label: str, prefix: str) -> str:
         "width": f"{width * 4 / 3:.0f}",
         "height": f"{height * 4 / 3:.0f}",
     }
-    for element in root.iter():
+    for element in list(root.iter()):
         element.tag = element.tag.rpartition("}")[2]
-        if element is not root:
+        if element.tag == "image":
+            _masked(element, prefix)
+        elif element is not root:
             _rewrite(element, used, prefix)
     _prune(root)
     return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
@@ -110,6 +113,23 @@ def _rewrite(element: ElementTree.Element, used: set[str], prefix: str) -> None:
     if classes:
         new["class"] = " ".join(classes)
     element.attrib = new
+
+
+def _masked(image: ElementTree.Element, prefix: str) -> None:
+    """An image whose id is ``tint-NAME``: the colour NAME, as strong as the image is opaque."""
+    old = {key.rpartition("}")[2]: value for key, value in image.attrib.items()}
+    name = old["id"].removeprefix("tint-")
+    size = {"x": "0", "y": "0", "width": old["width"], "height": old["height"]}
+    image.tag = "g"
+    image.attrib = {"transform": old["transform"]} if "transform" in old else {}
+    key = f"{prefix}-{old['id']}"
+    mask = ElementTree.SubElement(
+        image, "mask", {"id": key, "mask-type": "alpha", "maskUnits": "userSpaceOnUse", **size}
+    )
+    ElementTree.SubElement(
+        mask, "image", {"href": old["href"], "image-rendering": "pixelated", **size}
+    )
+    ElementTree.SubElement(image, "rect", {"class": f"f-{name}", "mask": f"url(#{key})", **size})
 
 
 def _prune(parent: ElementTree.Element) -> None:

@@ -47,7 +47,7 @@ def test_verbs_and_options_and_words(process: Process, shell: str) -> None:
     assert completed(process, shell, "an") == ["analyze"]
     assert set(completed(process, shell, "")) == set(VERBS)
     assert completed(process, shell, "plot", "--ki") == ["--kind"]
-    assert completed(process, shell, "plot", "--kind", "s") == ["spectrum"]
+    assert completed(process, shell, "plot", "--kind", "sp") == ["spectrum"]
     assert completed(process, shell, "export", "--format", "gr") == ["graphml"]
     assert completed(process, shell, "ask", "rea") == ["reach"]
     assert completed(process, shell, "ask", "reach", "--wi") == ["--within"]

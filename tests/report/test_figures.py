@@ -18,9 +18,12 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Greedy, Temperature
 from fsm_gpt.errors import FileProblem, InvalidArgument, NotDefined, StateSpaceTooLarge
 from fsm_gpt.markov.spectrum import spectrum
+from fsm_gpt.report.atlas import mass_map, next_token_map
 from fsm_gpt.report.contexts import context_table
 from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_plot
 from fsm_gpt.report.graph import state_graph
+from fsm_gpt.report.icicle import suffix_icicle
+from fsm_gpt.report.ranks import rank_plot
 from fsm_gpt.report.style import DARK, LIGHT, STRONGEST, Palette, save_figure, token_colours
 from fsm_gpt.report.svg import inline_svg
 from tests.report.chains import AFTER, TEXT, gambler, hostile, of_ones, windows
@@ -31,6 +34,10 @@ FIGURES = {
     "memory": lambda **options: memory_plot(of_ones(AFTER), **options),
     "mixing": lambda **options: mixing_plot(of_ones(AFTER), **options),
     "spectrum": lambda **options: spectrum_plot(of_ones(AFTER), **options),
+    "mass": lambda **options: mass_map(of_ones(AFTER), **options),
+    "next": lambda **options: next_token_map(of_ones(AFTER), **options),
+    "suffixes": lambda **options: suffix_icicle(of_ones(AFTER), **options),
+    "ranks": lambda **options: rank_plot(of_ones(AFTER), **options),
     "loss": lambda **options: loss_plot([2.0, 1.5, 1.0], **options),
 }
 

@@ -291,7 +291,7 @@ def test_what_does_not_exist_is_said_in_words() -> None:
 
 def test_a_large_chain_leads_with_its_contexts() -> None:
     html = PAGES["64 states"]().html
-    assert 0 < html.index('id="contexts"') < html.index('id="graph"')
+    assert 0 < html.index('id="contexts"') < html.index('id="atlas"') < html.index('id="listing"')
     assert "50 states of greatest mass, of 64" in html
 
 

@@ -1,0 +1,91 @@
+"""How a next token is coloured, and the line below a figure that says so.
+
+A context has the hue of its most probable next token and is the stronger the surer that token
+is: for two tokens, the farther from one half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from fsm_gpt.chain import Chain
+from fsm_gpt.report.style import Palette, palette, short, token_colours
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["FULL_STRENGTH", "WEAKEST", "Entry", "legend_below", "next_token_entries", "sureness"]
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+#: A colour, its strength, and what it means.
+Entry: TypeAlias = tuple[str, float, str]
+
+#: Strength where the next token is certain, and where all are equally probable.
+FULL_STRENGTH, WEAKEST = 0.85, 0.03
+
+
+def sureness(rows: Floats) -> tuple[npt.NDArray[np.intp], Floats]:
+    """The most probable token of each row, and the strength of its colour.
+
+    >>> best, strength = sureness(np.array([[0.5, 0.5], [0.0, 1.0]]))
+    >>> best.tolist(), strength.tolist()
+    ([0, 1], [0.03, 0.85])
+    """
+    V = rows.shape[1]
+    best = rows.argmax(axis=1)
+    sure = np.ones(len(rows)) if V == 1 else (rows.max(axis=1) - 1 / V) / (1 - 1 / V)
+    return best, np.round(WEAKEST + (FULL_STRENGTH - WEAKEST) * sure, 3)
+
+
+def next_token_entries(
+    chain: Chain, best: Iterable[int] | npt.NDArray[np.intp], colours: Palette
+) -> list[Entry]:
+    """What hue and strength mean, where ``best`` holds the tokens that are shown."""
+    hues, V = token_colours(chain), chain.n_tokens
+    names = [short(name, 8) for name in chain.vocabulary.shown]
+    if V == 2:
+        return [
+            (colours.tokens[hues[token]], strength, words)
+            for token, strength, words in (
+                (0, FULL_STRENGTH, f"{names[0]} certain"),
+                (0, FULL_STRENGTH / 2, "3 to 1"),
+                (1, WEAKEST, "even"),
+                (1, FULL_STRENGTH / 2, "3 to 1"),
+                (1, FULL_STRENGTH, f"{names[1]} certain"),
+            )
+        ]
+    others = len(colours.tokens) - 1
+    shown = [t for t in np.unique(np.asarray(best)).tolist() if hues[t] < others][:others]
+    entries = [(colours.tokens[hues[t]], FULL_STRENGTH, names[t]) for t in shown]
+    if any(hue == others for hue in hues):
+        entries.append((colours.tokens[others], FULL_STRENGTH, "other tokens"))
+    return entries
+
+
+def legend_below(ax: Axes, entries: list[Entry], *, dark: bool, gap: float = 0.02) -> None:
+    """A line of colours with their words, below the axes by a part of their height."""
+    from matplotlib.patches import Patch
+
+    patches = [
+        Patch(facecolor=colour, alpha=alpha, edgecolor="none", label=words)
+        for colour, alpha, words in entries
+    ]
+    legend = ax.legend(
+        handles=patches,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -gap),
+        ncol=len(patches),
+        frameon=False,
+        fontsize=8,
+        labelcolor=palette(dark).muted,
+        handlelength=1.4,
+        handleheight=1.0,
+        columnspacing=1.0,
+        handletextpad=0.5,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
