@@ -311,6 +311,26 @@ MUTANTS = [
         "n_zero=chain.n_states - len(values)",
         "n_zero=chain.n_states - chain.n_states",
     ),
+    Mutant(
+        "a gradient that forgets the row's mean",
+        "away = found.worth - mean[found_at]",
+        "away = found.worth - 0 * mean[found_at]",
+    ),
+    Mutant(
+        "the worth of a state that is near",
+        "worth = -pi[state] * h[edges.target]",
+        "worth = pi[state] * h[edges.target]",
+    ),
+    Mutant(
+        "visits counted from everywhere",
+        "begin = (unknown == start).astype(np.float64)",
+        "begin = np.ones(len(unknown))",
+    ),
+    Mutant(
+        "a condition number of the mean passage time",
+        "reached = times.max(axis=0)",
+        "reached = times.mean(axis=0)",
+    ),
 ]
 
 

@@ -10,9 +10,11 @@ from fsm_gpt.markov.absorption import Absorption, absorption
 from fsm_gpt.markov.bounds import AfterBounds, HittingBounds, bounds_after, hitting_bounds
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.compare import Comparison, compare
+from fsm_gpt.markov.condition import ConditionNumber, condition_number
 from fsm_gpt.markov.conditioned import conditioned
 from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
+from fsm_gpt.markov.functional import HittingTime, KLRate, StationaryProbability, TokenEntropy
 from fsm_gpt.markov.greedy import GreedyMap, greedy_map
 from fsm_gpt.markov.hitting import Hitting, hitting
 from fsm_gpt.markov.last_before_end import LastBeforeEnd, last_before_end
@@ -37,6 +39,7 @@ from fsm_gpt.markov.quasi_stationary import QuasiStationary, quasi_stationary
 from fsm_gpt.markov.reach import Reach, reach
 from fsm_gpt.markov.reversal import Reversibility, reversibility, time_reversal
 from fsm_gpt.markov.reward import Reward, reward
+from fsm_gpt.markov.sensitivity import RowSensitivity, row_sensitivity
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
 from fsm_gpt.markov.steps import StepDistribution, distribution_after
@@ -48,6 +51,7 @@ __all__ = [
     "AfterBounds",
     "CommunicatingClasses",
     "Comparison",
+    "ConditionNumber",
     "ConvergenceBound",
     "EntropyRate",
     "ExpectedVisits",
@@ -55,6 +59,8 @@ __all__ = [
     "GreedyMap",
     "Hitting",
     "HittingBounds",
+    "HittingTime",
+    "KLRate",
     "KemenyConstant",
     "LastBeforeEnd",
     "LeadingEigenvalues",
@@ -70,15 +76,19 @@ __all__ = [
     "Reach",
     "Reversibility",
     "Reward",
+    "RowSensitivity",
     "Spectrum",
     "StationaryDistribution",
+    "StationaryProbability",
     "StepDistribution",
+    "TokenEntropy",
     "Until",
     "absorption",
     "always",
     "bounds_after",
     "communicating_classes",
     "compare",
+    "condition_number",
     "conditioned",
     "convergence_bound",
     "distribution_after",
@@ -104,6 +114,7 @@ __all__ = [
     "reach",
     "reversibility",
     "reward",
+    "row_sensitivity",
     "spectrum",
     "stationary_distribution",
     "time_reversal",

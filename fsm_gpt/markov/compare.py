@@ -22,6 +22,7 @@ import math
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument
@@ -33,7 +34,9 @@ from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers
 from fsm_gpt.space import PAD, ContextSpace
 
-__all__ = ["Comparison", "compare"]
+__all__ = ["Comparison", "compare", "matching_states"]
+
+Ids = npt.NDArray[np.int64]
 
 _UNIT = 2.0**-53
 
@@ -113,7 +116,8 @@ def compare(reference: Chain, model: Chain) -> Comparison:
     pi, pi_bound, reason = long_run(reference, None, "comparison")
     states = np.flatnonzero(pi > 0)
     pi = pi[states]
-    P, Q = _rows_of(reference, states), _matching_rows(reference, model, states)
+    P = _rows_of(reference, states)
+    Q = _rows_of(model, matching_states(reference, model, states))
     with np.errstate(invalid="ignore"):
         cross = np.where(P > 0, P * surprise(Q), 0.0).sum(axis=1)
     own = row_entropies(P)
@@ -161,13 +165,20 @@ def _comparable(reference: Chain, model: Chain) -> None:
         )
 
 
-def _rows_of(chain: Chain, states: Numbers) -> Numbers:
+def _rows_of(chain: Chain, states: Ids) -> Numbers:
     rows = chain.next_token[states].astype(np.float64)
     return np.asarray(rows / rows.sum(axis=1, keepdims=True))
 
 
-def _matching_rows(reference: Chain, model: Chain, states: Numbers) -> Numbers:
-    """The model's rows for the same contexts, in the reference's order."""
+def matching_states(reference: Chain, model: Chain, states: Ids) -> Ids:
+    """The model's states for the same contexts as some of the reference's, in their order.
+
+    Raises
+    ------
+    InvalidArgument
+        The two have different vocabularies or contexts, or the model lacks one of the contexts.
+    """
+    _comparable(reference, model)
     contexts = reference.states.contexts()
     assert contexts is not None
     tokens = [[int(t) for t in context if t != PAD] for context in contexts[states]]
@@ -175,7 +186,7 @@ def _matching_rows(reference: Chain, model: Chain, states: Numbers) -> Numbers:
         places = [model.states.id_of(context) for context in tokens]
     else:
         places = [_find(model, context, reference) for context in tokens]
-    return _rows_of(model, np.array(places, dtype=np.int64))
+    return np.array(places, dtype=np.int64)
 
 
 def _find(model: Chain, context: list[int], reference: Chain) -> int:

@@ -28,6 +28,7 @@ import math
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +43,9 @@ from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound
 from fsm_gpt.rows import Numbers, objects
 from fsm_gpt.subchain import reached
+
+if TYPE_CHECKING:
+    from fsm_gpt.markov.reversed_time import Equations
 
 __all__ = ["ACCURACY", "FirstStep", "decided", "indicator", "leads_to"]
 
@@ -194,23 +198,41 @@ class FirstStep:
         outside[unknown] = False
         return outside, _step_into(self.chain, unknown, outside)
 
-    def backward(self, unknown: Ids, b: Numbers) -> tuple[Numbers, Bound, str]:
-        """In reversed time, with a bound on the relative error of every entry.
+    def _equations(self, unknown: Ids, b: Numbers) -> Equations:
+        """(I - Q) f = b among the unknown states, by rates."""
+        from fsm_gpt.markov.reversed_time import Equations
 
-        What is stationary for the whole chain serves as forward vector if it is positive.
-        """
-        from fsm_gpt.markov.reversed_time import Equations, solve_backward
-
-        outside, leaving = self._leaving(unknown)
+        leaving = self._leaving(unknown)[1]
         Q = self.chain.sparse()[unknown][:, unknown].tocoo()
         off = Q.row != Q.col
         source, target = Q.row[off].astype(np.int64), Q.col[off].astype(np.int64)
         order = np.argsort(source, kind="stable")
         # A row is divided by its sum, and what leads to one state or out is added up.
         roundings = 3 * int(np.bincount(self.chain.raw_edges().source).max())
-        equations = Equations(
-            source[order], target[order], Q.data[off][order], leaving, b, roundings
-        )
+        return Equations(source[order], target[order], Q.data[off][order], leaving, b, roundings)
+
+    def visits(self, unknown: Ids, start: int) -> tuple[Numbers, Bound, str]:
+        """The mean number of visits to each of some states before they are left, from one of them.
+
+        Each has to be reached from the start within them. With a bound on the relative error of
+        every entry.
+        """
+        from fsm_gpt.markov.reversed_time import solve_forward
+
+        begin = (unknown == start).astype(np.float64)
+        found = solve_forward(self._equations(unknown, begin), begin, accuracy=ACCURACY)
+        self.methods["multilevel cycles from a start"] = None
+        return found
+
+    def backward(self, unknown: Ids, b: Numbers) -> tuple[Numbers, Bound, str]:
+        """In reversed time, with a bound on the relative error of every entry.
+
+        What is stationary for the whole chain serves as forward vector if it is positive.
+        """
+        from fsm_gpt.markov.reversed_time import solve_backward
+
+        outside, _ = self._leaving(unknown)
+        equations = self._equations(unknown, b)
         share = stationary_distribution(self.chain).dense().sum(axis=0)
         known = bool((share[unknown] > 0).all())
         try:

@@ -47,7 +47,7 @@ from fsm_gpt.markov.elimination import eliminate
 from fsm_gpt.markov.multilevel import solve
 from fsm_gpt.result import UNCERTIFIED, Bound
 
-__all__ = ["Equations", "prove", "solve_backward"]
+__all__ = ["Equations", "prove", "solve_backward", "solve_forward"]
 
 Floats = npt.NDArray[np.float64]
 Places = npt.NDArray[np.int32]
@@ -161,6 +161,30 @@ def prove(equations: Equations, c: Floats, x: Floats, f: Floats) -> tuple[Bound,
     if not bound < 1:
         return UNCERTIFIED, "no equations close to these are solved exactly by what was found"
     return bound * (1 + 1e-9), ""
+
+
+@np.errstate(all="ignore")  # what leaves the range of floats has no bound
+def solve_forward(equations: Equations, c: Floats, *, accuracy: float) -> tuple[Floats, Bound, str]:
+    """x of x (I - Q) = c with a bound on its relative error, or the reason why there is none.
+
+    Of a c that is 1 in one state, x is the mean number of visits to each when started there.
+    From the states where c is positive all others have to be reached.
+
+    Raises
+    ------
+    NotConverged
+        The stationary distribution does not settle.
+    """
+    forward = _forward(equations, c)
+    x = forward.stationary(lambda v: forward.log_factor(v[:-1] / v[-1]) <= accuracy / 2)
+    rounding = (equations.roundings + 4) * _UNIT
+    for factors in (equations.rate, equations.leaving, x[equations.source] * equations.rate):
+        if ((factors < _SMALLEST) & (factors != 0)).any():
+            return x, UNCERTIFIED, f"products below {_SMALLEST:g} lose digits by underflow"
+    bound = growth(forward.log_factor(x) + (equations.n + 1) * log_change(rounding))
+    if not bound < 1:
+        return x, UNCERTIFIED, "no equations close to these are solved exactly by what was found"
+    return x, bound * (1 + 1e-9), ""
 
 
 @np.errstate(all="ignore")  # what leaves the range of floats is looked for in the answer

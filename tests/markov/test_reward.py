@@ -19,7 +19,7 @@ from fsm_gpt.errors import (
     StateOutOfRange,
     StateSpaceTooLarge,
 )
-from fsm_gpt.markov import fluctuation, reward_total
+from fsm_gpt.markov import poisson, reward_total
 from tests.strategies import chains, edge_chains, irreducible_chains, structured_chains
 
 VALUES = st.fractions(min_value=-3, max_value=3, max_denominator=6)
@@ -157,10 +157,10 @@ def test_the_proof_holds_for_any_solution(monkeypatch: pytest.MonkeyPatch, way: 
     """Spoiled by more and more, what was found is still within a bound, which grows."""
     chain, values = random_windows(5)
     true = fg.reward(chain, values, of="state", exact=True).variance_per_token
-    solve = getattr(fluctuation, way)
+    solve = getattr(poisson, way)
     noise = np.random.default_rng(2).normal(size=chain.n_states)
     if way == "_by_products":
-        monkeypatch.setattr(fluctuation, "ELIMINATION_LIMIT", 1)
+        monkeypatch.setattr(poisson, "ELIMINATION_LIMIT", 1)
     bounds = []
     for much in (0.0, 1e-6, 1e-3, 1e-1):
 
@@ -168,7 +168,7 @@ def test_the_proof_holds_for_any_solution(monkeypatch: pytest.MonkeyPatch, way: 
             solved = solve(earning, other)
             return solved._replace(g=solved.g + much * noise)
 
-        monkeypatch.setattr(fluctuation, way, spoiled)
+        monkeypatch.setattr(poisson, way, spoiled)
         found = fg.reward(chain, values, of="state")
         wrong = abs(found.variance_per_token - float(true))
         assert wrong <= found.variance_error + 1e-15
@@ -405,7 +405,7 @@ def random_windows(L: int) -> tuple[Chain, np.ndarray[Any, Any]]:
 def test_products_and_elimination_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     chain, values = random_windows(9)
     small = fg.reward(chain, values, of="state")
-    monkeypatch.setattr(fluctuation, "ELIMINATION_LIMIT", 1)
+    monkeypatch.setattr(poisson, "ELIMINATION_LIMIT", 1)
     large = fg.reward(chain, values, of="state")
     assert large.by_class[0].variance_method.endswith("products")
     assert "elimination" in small.by_class[0].variance_method
@@ -425,20 +425,20 @@ def test_a_period_and_slow_mixing(monkeypatch: pytest.MonkeyPatch) -> None:
     small = fg.reward(ring(12), values, of="state")
     true = fg.reward(ring(12), values, of="state", exact=True)
     assert abs(small.variance_per_token - float(true.variance_per_token)) <= small.variance_error
-    monkeypatch.setattr(fluctuation, "ELIMINATION_LIMIT", 1)
+    monkeypatch.setattr(poisson, "ELIMINATION_LIMIT", 1)
     lazy = fg.reward(ring(12), values, of="state")
     assert lazy.by_class[0].variance_method.endswith("products")
     assert lazy.variance_error == "uncertified"  # a period: no bound on how fast it forgets
     assert lazy.variance_per_token == pytest.approx(small.variance_per_token, rel=1e-9)
-    monkeypatch.setattr(fluctuation, "_PRODUCTS", 1)
+    monkeypatch.setattr(poisson, "_PRODUCTS", 1)
     assert (
         fg.reward(ring(12), values, of="state").by_class[0].variance_method.endswith("elimination")
     )
-    monkeypatch.setattr(fluctuation, "DENSE_LIMIT", 1)
+    monkeypatch.setattr(poisson, "DENSE_LIMIT", 1)
     krylov = fg.reward(ring(12), values, of="state")
     assert krylov.by_class[0].variance_method.endswith("GMRES")
     assert krylov.variance_per_token == pytest.approx(small.variance_per_token, rel=1e-6)
-    monkeypatch.setattr(fluctuation, "_by_krylov", lambda earning, pi: None)
+    monkeypatch.setattr(poisson, "_by_krylov", lambda earning, pi: None)
     none = fg.reward(ring(12), values, of="state")
     assert none.variance_per_token is None
     assert "was not solved" in none.variance_uncertified_because
