@@ -49,6 +49,7 @@ _PUBLIC = {
         "bounds_after",
         "communicating_classes",
         "compare",
+        "condition_number",
         "conditioned",
         "convergence_bound",
         "distribution_after",
@@ -83,6 +84,7 @@ _PUBLIC = {
     "fsm_gpt.report": ["report", "state_graph"],
     "fsm_gpt.report.capacity_report": ["capacity_report"],
     "fsm_gpt.sampling": ["sample_entropy_rate", "sample_texts"],
+    "fsm_gpt.sensitivity": ["sensitivity"],
     "fsm_gpt.simulate": ["simulate"],
     "fsm_gpt.space": ["ContextSpace", "Vocabulary"],
 }
@@ -132,6 +134,7 @@ if TYPE_CHECKING:
         bounds_after as bounds_after,
         communicating_classes as communicating_classes,
         compare as compare,
+        condition_number as condition_number,
         conditioned as conditioned,
         convergence_bound as convergence_bound,
         distribution_after as distribution_after,
@@ -169,6 +172,7 @@ if TYPE_CHECKING:
         sample_entropy_rate as sample_entropy_rate,
         sample_texts as sample_texts,
     )
+    from fsm_gpt.sensitivity import sensitivity as sensitivity
     from fsm_gpt.simulate import simulate as simulate
     from fsm_gpt.space import ContextSpace as ContextSpace, Vocabulary as Vocabulary
 else:

@@ -23,7 +23,7 @@ from fsm_gpt.errors import FsmGptError, InvalidArgument, InvalidChain
 from fsm_gpt.space import ContextSpace, Vocabulary
 from fsm_gpt.threads import threads_for
 
-__all__ = ["Model", "Rows", "SharesPrefixes", "asking", "every_row"]
+__all__ = ["Model", "Rows", "SharesPrefixes", "asking", "batches", "every_row"]
 
 Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -93,7 +93,7 @@ def every_row(
         return
     V, L = len(space.vocabulary), space.length
     with _asked(model, space.vocabulary) as rows_of:
-        for first, ids in _batches(space, batch or max(1, min(4096, 2**23 // (L * V)))):
+        for first, ids in batches(space, batch or max(1, min(4096, 2**23 // (L * V)))):
             yield first, rows_of(ids)
 
 
@@ -134,7 +134,7 @@ def _next(walk: Walk) -> tuple[int, int, Any] | None:
         ) from problem
 
 
-def _batches(space: ContextSpace, batch: int) -> Iterator[tuple[int, Ids]]:
+def batches(space: ContextSpace, batch: int) -> Iterator[tuple[int, Ids]]:
     """The first state and the token ids (B, l) of each batch; all of one length."""
     V = len(space.vocabulary)
     for length in range(space.shortest, space.length + 1):

@@ -313,8 +313,8 @@ MUTANTS = [
     ),
     Mutant(
         "a gradient that forgets the row's mean",
-        "away = found.worth - mean[found_at]",
-        "away = found.worth - 0 * mean[found_at]",
+        "away = found.worth - mean[edges.source]",
+        "away = found.worth - 0 * mean[edges.source]",
     ),
     Mutant(
         "the worth of a state that is near",

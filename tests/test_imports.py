@@ -65,9 +65,10 @@ USES = {
     "gpt": {"space", "files", "result", "threads", "headers", "capacity"},
     "markov": {"chain"},
     "patterns": {"markov"},
+    "sensitivity": {"extract", "markov"},
     "report": {"markov", "capacity", "files"},
     "cli": {"report", "gpt", "extract", "explore", "io", "simulate", "headers", "sampling"}
-    | {"patterns"},
+    | {"patterns", "sensitivity"},
     "__main__": {"cli"},
 }
 

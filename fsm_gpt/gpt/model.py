@@ -22,7 +22,7 @@ their length, V the vocabulary, C the width ``n_embd``, h the number of heads.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -37,6 +37,7 @@ from fsm_gpt.space import Vocabulary
 
 if TYPE_CHECKING:
     from fsm_gpt.gpt.prefix_tree import ContextLogits
+    from fsm_gpt.gpt.pull_back import Part
 
 __all__ = ["GPT", "GPTConfig"]
 
@@ -265,6 +266,12 @@ class GPT(WindowModel):
             x = block(x)  # (B, l, C)
         logits: Tensor = self.lm_head(self.ln_f(x))  # (B, l, V)
         return logits
+
+    def parts(self) -> Mapping[str, Part]:
+        """Embeddings, and of each block its heads, its network and its norms."""
+        from fsm_gpt.gpt.pull_back import parts_of_gpt
+
+        return parts_of_gpt(self, self.config.n_layer, self.config.n_head, self.config.n_embd)
 
     def prefix_tree(
         self, length: int, *, shorter: bool = False

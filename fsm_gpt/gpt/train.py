@@ -12,13 +12,21 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, TypeAlias, get_args
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fsm_gpt.errors import Interrupted, InvalidArgument, InvalidText, NotConverged
+from fsm_gpt.errors import (
+    Interrupted,
+    InvalidArgument,
+    InvalidText,
+    NotConverged,
+    StateSpaceTooLarge,
+)
 from fsm_gpt.gpt.model import GPT, GPTConfig
 from fsm_gpt.result import Result
 from fsm_gpt.space import Vocabulary
@@ -27,9 +35,15 @@ from fsm_gpt.threads import threads_for
 __all__ = ["TrainingRun", "train"]
 
 LossOn = Literal["last", "all"]
+Floats = npt.NDArray[np.float64]
+#: From the next-token probabilities of all V**L windows, shape (V**L, V), to a number in nats and
+#: its gradient in their logits, of the same shape.
+Penalty: TypeAlias = Callable[[Floats], tuple[float, Floats]]
 
 #: Windows are pushed through the model this many at a time, which bounds the memory.
 PIECE = 4096
+#: A penalty asks for all windows at each step, and refuses more than this many.
+MOST_WINDOWS = 2**16
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -53,6 +67,8 @@ class TrainingRun(Result):
     loss_on: LossOn
     #: Windows in each step; None for every one.
     batch: int | None = None
+    #: What the penalty was before each update, in nats; empty where there was none.
+    penalties: tuple[float, ...] = ()
 
     _hidden: ClassVar[tuple[str, ...]] = ("model", "untrained")
 
@@ -81,6 +97,7 @@ def train(
     norm_bias: bool = True,
     loss_on: LossOn = "last",
     batch: int | None = None,
+    penalty: Penalty | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> TrainingRun:
     """Train a GPT on a text; the defaults are the article's experiment.
@@ -108,6 +125,10 @@ def train(
     batch
         Windows in each step, drawn anew with replacement. Without it every window is in every
         step, as in the article, which takes long for a text of more than some thousand tokens.
+    penalty
+        A number of the model's own chain that is added to the loss, such as
+        ``fsm_gpt.sensitivity.Penalty(TokenEntropy(), -0.1, "01")``: a function from the rows of all
+        windows to the number, in nats, and its gradient in their logits.
     progress
         Called with the step (0 is the first) and its loss.
 
@@ -118,6 +139,8 @@ def train(
         the vocabulary lacks.
     InvalidArgument
         An option is out of range, or the vocabulary has one token.
+    StateSpaceTooLarge
+        A penalty asks for more than 65,536 windows.
     NotConverged
         The loss became infinite or undefined.
     Interrupted
@@ -145,6 +168,8 @@ def train(
     untrained = copy.deepcopy(model)
 
     losses: list[float] = []
+    penalties: list[float] = []
+    every = None if penalty is None else _every_window(config)
     drawing = torch.Generator().manual_seed(seed)
     try:
         with threads_for(torch, model.n_parameters):
@@ -159,6 +184,9 @@ def train(
                 loss = _mean_loss(model, windows[shown], following[shown], loss_on, learn=True)
                 _refuse_divergence(loss, step, learning_rate)
                 losses.append(loss)
+                if penalty is not None and every is not None:
+                    penalties.append(_penalize(model, every, penalty))
+                    _refuse_divergence(penalties[-1], step, learning_rate)
                 optimizer.step()
                 if progress is not None:
                     progress(step, loss)
@@ -193,6 +221,7 @@ def train(
         weight_decay=weight_decay,
         loss_on=loss_on,
         batch=batch,
+        penalties=tuple(penalties),
     )
 
 
@@ -213,6 +242,26 @@ def _mean_loss(
                 loss.backward()  # type: ignore[no-untyped-call]
             total += loss.item()
     return total
+
+
+def _every_window(config: GPTConfig) -> Tensor:
+    """All V**L windows, in the order of their base-V numbers."""
+    V, L = config.vocab_size, config.context
+    if L * math.log2(V) > math.log2(MOST_WINDOWS):
+        raise StateSpaceTooLarge(
+            f"train: a penalty looks at all {V}**{L} windows at each step, and it stops at "
+            f"{MOST_WINDOWS:,}. Shorten the context, or train without it."
+        )
+    return torch.cartesian_prod(*[torch.arange(V)] * L).reshape(-1, L)
+
+
+def _penalize(model: GPT, windows: Tensor, penalty: Penalty) -> float:
+    """The penalty; its gradient in the weights is added up."""
+    logits = model(windows)[:, -1]  # (V**L, V)
+    rows = logits.detach().double().softmax(dim=-1).numpy()
+    value, gradient = penalty(rows)
+    logits.backward(torch.from_numpy(np.ascontiguousarray(gradient)).to(logits.dtype))
+    return value
 
 
 def _windows(

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 
 from fsm_gpt.capacity.models import CacheShape
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.space import Vocabulary
+
+if TYPE_CHECKING:
+    from fsm_gpt.gpt.pull_back import Floats, Ids, Part
 
 __all__ = ["WindowModel"]
 
@@ -32,6 +38,24 @@ class WindowModel(nn.Module):
     def cache_shape(self) -> CacheShape | None:
         """What a sampler would keep for each position, where that is known."""
         return None
+
+    def pull_back(self, blocks: Iterable[tuple[Ids, Floats]]) -> dict[str, Floats]:
+        """From a gradient in logits to one in weights; see :mod:`fsm_gpt.gpt.pull_back`."""
+        from fsm_gpt.gpt.pull_back import pull_back
+
+        return pull_back(self, blocks)
+
+    def weights(self) -> dict[str, Floats]:
+        """Every weight by its name, in float64."""
+        from fsm_gpt.gpt.pull_back import weights_of
+
+        return weights_of(self)
+
+    def parts(self) -> Mapping[str, Part]:
+        """Names of parts, each with the entries of weights that are its own."""
+        from fsm_gpt.gpt.pull_back import parts_by_module
+
+        return parts_by_module(self)
 
     def refuse_other_shapes(self, ids: Tensor) -> None:
         """Refuse ids that are not (B, l) with l from 1 to L."""

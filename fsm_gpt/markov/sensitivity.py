@@ -164,8 +164,7 @@ def row_sensitivity(chain: Chain, functional: Functional) -> RowSensitivity:
     edges = chain.edges()
     p = np.asarray(edges.probability, dtype=float)
     mean = np.bincount(edges.source, weights=p * found.worth, minlength=chain.n_states)
-    found_at = edges.source
-    away = found.worth - mean[found_at]
+    away = found.worth - mean[edges.source]
     derivative = found.weight[edges.source] * p * away
     bound, reason = _bound(found, edges.source, p, away, converted=converted)
     return RowSensitivity(
