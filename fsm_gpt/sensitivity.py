@@ -96,7 +96,8 @@ class ModelSensitivity(Result):
         """Euclidean length of the whole gradient."""
         return math.sqrt(sum(float((g * g).sum()) for g in self.weights.values()))
 
-    def __str__(self) -> str:
+    def listing(self, most: int = 8) -> str:
+        """The value, and the parts and rows that move it most."""
         n = sum(g.size for g in self.weights.values())
         lines = [
             f"{self.what}: {format_number(self.value)} {self.unit}",
@@ -104,17 +105,20 @@ class ModelSensitivity(Result):
             f"{self.rows.error_sentence}",
             f"  length {format_number(self.gradient_norm, 4)}",
         ]
-        wide = max((len(part.name) for part in self.parts[:8]), default=0)
+        wide = max((len(part.name) for part in self.parts[:most]), default=0)
         lines += [
             f"  {part.name:{wide}}  {part.share:6.1%} of the gradient, "
             f"{part.by_scale:+.4g} for each relative change"
-            for part in self.parts[:8]
+            for part in self.parts[:most]
         ]
         lines += [
             f"  row {label}: {format_number(moved, 4)} for each nat of its logits"
-            for label, moved in self.rows.top(4)
+            for label, moved in self.rows.top(most)
         ]
         return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.listing()
 
 
 @overload

@@ -31,6 +31,7 @@ VERBS = (
     "simulate",
     "estimate",
     "compare",
+    "sensitivity",
     "ask",
     "export",
     "capacity",

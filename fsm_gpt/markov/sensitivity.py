@@ -114,14 +114,18 @@ class RowSensitivity(Bounded):
             )
         return float(logit_error * np.abs(self.by_transition).sum())
 
-    def __str__(self) -> str:
+    def listing(self, most: int = 8) -> str:
+        """The value, and the rows that move it most."""
         lines = [
             f"{self.what}: {format_number(self.value)} {self.unit}",
             f"  gradient by the adjoint equation ({self.method}; {self.error_sentence})",
         ]
-        for label, moved in self.top():
+        for label, moved in self.top(most):
             lines.append(f"  row {label}: {format_number(moved, 4)} for each nat of its logits")
         return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.listing()
 
 
 def row_sensitivity(chain: Chain, functional: Functional) -> RowSensitivity:
