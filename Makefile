@@ -31,7 +31,7 @@ docs: $(READY_DOCS) ## build the pages of docs/ into build/docs/html; every cell
 	@echo "Built: build/docs/html/index.html"
 
 test: $(READY) ## run the tests; ARGS="-k NAME" passes options to pytest
-	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
 campaign: $(READY) ## hold ten thousand proven errors against known answers, in some five minutes
 	$(BIN)/python tests/campaign.py $(ARGS)
@@ -40,7 +40,7 @@ intervals: $(READY) ## count how often confidence intervals hold exact rates, in
 	$(BIN)/python -m tests.coverage_campaign $(ARGS)
 
 coverage: $(READY) ## run the tests and require the share of lines that pyproject.toml states
-	$(BIN)/python -m pytest -n $(WORKERS) --cov=fsm_gpt $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov=fsm_gpt $(ARGS)
 
 lint: $(READY_DEV) ## check style and formatting
 	$(BIN)/ruff check .

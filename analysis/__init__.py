@@ -20,6 +20,7 @@ STUDIES = (
     "asked",
     "environment",
     "characters",
+    "loop",
     "capacity",
 )
 
@@ -28,4 +29,4 @@ OF_MODELS = ("reachable", "characters")
 
 #: Those whose questions are about the project's own words; they are left out beside others where
 #: another model is named.
-OF_OURS = ("asked",)
+OF_OURS = ("asked", "loop")

@@ -71,7 +71,14 @@ class PartSensitivity:
     """Its part of the squared length of the whole gradient."""
     by_scale: float
     """Change of the value for each relative change of all its weights together, to first order:
-    the sum of each weight times its derivative. Minus it is what shrinking the part would do."""
+    the sum of each weight times its derivative."""
+
+    def predicted(self, factor: float) -> float:
+        """How far the value would move, to first order, if the part's weights were scaled so.
+
+        ``model.scaled(name, factor)`` is the model for which it can be looked up.
+        """
+        return self.by_scale * (factor - 1)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)

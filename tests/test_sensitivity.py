@@ -131,18 +131,23 @@ def test_other_models_have_their_modules_as_parts() -> None:
     held(made, TokenEntropy(), found)
 
 
-def test_scaling_a_part_does_what_is_said() -> None:
+@pytest.mark.parametrize("name", ["block 1, network", "block 1, head 2", "position embedding"])
+def test_scaling_a_part_does_what_is_said(name: str) -> None:
+    made = lively(GPTConfig(vocab_size=2, context=3, n_layer=1, n_head=2, n_embd=4))
+    found = sensitivity(made, TokenEntropy())
+    part, step = next(part for part in found.parts if part.name == name), 1e-4
+    values = [
+        entropy_rate(extract(made.scaled(name, 1 + sign * step))).bits_per_token for sign in (1, -1)
+    ]
+    expected = part.predicted(1 + step) - part.predicted(1 - step)
+    assert values[0] - values[1] == pytest.approx(expected, rel=1e-5)
+    assert "times 1.0001" in made.scaled(name, 1 + step).provenance["changed"]
+
+
+def test_no_such_part() -> None:
     made = lively(GPTConfig(vocab_size=2, context=3, n_layer=1, n_head=1, n_embd=4))
-    found = {p.name: p for p in sensitivity(made, TokenEntropy()).parts}
-    part, step, values = found["block 1, network"], 1e-3, []
-    for sign in (-1, 1):
-        other = copy.deepcopy(made)
-        with torch.no_grad():
-            for name, weight in other.named_parameters():
-                if ".mlp." in name:
-                    weight *= 1 + sign * step
-        values.append(entropy_rate(extract(other)).bits_per_token)
-    assert (values[1] - values[0]) / (2 * step) == pytest.approx(part.by_scale, rel=1e-4)
+    with pytest.raises(InvalidArgument, match="no part 'block 9'"):
+        made.scaled("block 9", 0)
 
 
 def test_it_prints_what_matters(model: GPT) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
+import torch
 from torch import Tensor, nn
 
 from fsm_gpt.capacity.models import CacheShape
@@ -56,6 +58,27 @@ class WindowModel(nn.Module):
         from fsm_gpt.gpt.pull_back import parts_by_module
 
         return parts_by_module(self)
+
+    def scaled(self, part: str, factor: float) -> Self:
+        """A copy in which the weights of one part are multiplied by a number; 0 takes it out.
+
+        Raises
+        ------
+        InvalidArgument
+            There is no such part.
+        """
+        entries = self.parts().get(part)
+        if entries is None:
+            raise InvalidArgument(
+                f"scaled: the model has no part {part!r}. Its parts are {', '.join(self.parts())}."
+            )
+        changed = copy.deepcopy(self)
+        own = dict(changed.named_parameters())
+        with torch.no_grad():
+            for name, where in entries:
+                own[name][where] *= factor
+        changed.provenance = {**self.provenance, "changed": f"{part} times {factor:g}"}
+        return changed
 
     def refuse_other_shapes(self, ids: Tensor) -> None:
         """Refuse ids that are not (B, l) with l from 1 to L."""

@@ -11,6 +11,7 @@ from analysis import (
     characters,
     entropy_rate,
     environment,
+    loop,
     reachable,
     stationary,
     structure,
@@ -28,8 +29,16 @@ RUNS: dict[str, Run] = {
     "asked": asked.run,
     "environment": environment.run,
     "characters": characters.run,
+    "loop": loop.run,
     "capacity": capacity.run,
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that ask the studies run in one process, so that the studies do."""
+    for item in items:
+        if "quick" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("studies"))
 
 
 @pytest.fixture(scope="session")
