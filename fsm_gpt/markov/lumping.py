@@ -35,12 +35,12 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument
-from fsm_gpt.markov.algebra import factored, workable
+from fsm_gpt.markov.algebra import factored
 from fsm_gpt.markov.block_names import names_of_blocks
+from fsm_gpt.markov.block_sums import BlockSums
 from fsm_gpt.markov.complete import require_complete
-from fsm_gpt.markov.refinement import by_position, numbered, suffix_numbers
+from fsm_gpt.markov.refinement import numbered, suffix_numbers
 from fsm_gpt.result import Bounded, format_number, frozen
-from fsm_gpt.rows import Numbers
 from fsm_gpt.space import ContextSpace, Vocabulary
 from fsm_gpt.storage import Edges
 
@@ -51,7 +51,6 @@ Blocks = Sequence[Sequence[Any]] | Ids
 
 #: Floats of so many transitions at most are added up in exact rationals.
 EXACT_EDGES = 2**16
-_UNIT = 2.0**-53
 
 
 class Violation(NamedTuple):
@@ -163,11 +162,8 @@ def lumping(chain: Chain, *, blocks: Blocks | None = None) -> Lumping:
     """
     require_complete(chain, "lumping")
     given = _newest_tokens(chain) if blocks is None else _partition(chain, blocks)
-    if chain.kind == "float" and chain.n_edges <= EXACT_EDGES:
-        exact = chain.exact()
-    else:
-        exact = chain
-    sums = _Sums(exact)
+    small = chain.n_edges <= EXACT_EDGES
+    sums = BlockSums(chain.exact() if small else chain)
     block, violation = given, None
     while True:
         finer = sums.refined(block)
@@ -238,61 +234,7 @@ def _partition(chain: Chain, blocks: Blocks) -> Ids:
     return numbered(found)
 
 
-class _Sums:
-    """The probability of a step from each state into each block."""
-
-    def __init__(self, chain: Chain) -> None:
-        self.edges = chain.edges()
-        floats = chain.kind == "float"
-        self.numbers, self.back = workable(self.edges.probability)
-        if floats:
-            self.numbers = self.numbers.astype(np.float64)
-        degree = int(np.bincount(self.edges.source).max())
-        #: Two equal sums of one row, each right to 2 d roundings, differ by less in floats.
-        self.tolerance = 4 * (degree + 2) * _UNIT if floats else 0.0
-
-    def into(self, block: Ids) -> tuple[Ids, Ids, Numbers]:
-        """State, block and probability of every step between them, sorted."""
-        K = int(block.max()) + 1
-        key = self.edges.source * K + block[self.edges.target]
-        pairs, place = np.unique(key, return_inverse=True)
-        place = place.reshape(-1)
-        if self.numbers.dtype == object:
-            sums = np.full(len(pairs), 0 * self.numbers[0], dtype=object)
-            np.add.at(sums, place, self.numbers)
-        else:
-            sums = np.bincount(place, weights=self.numbers, minlength=len(pairs))
-        return pairs // K, pairs % K, sums
-
-    def refined(self, block: Ids) -> Ids:
-        """States of a block that go into every block with the same probability stay together."""
-        state, into, sums = self.into(block)
-        number = self._number(sums)
-        return by_position(state, into * (int(number.max()) + 1) + number, block)
-
-    def _number(self, sums: Numbers) -> Ids:
-        if self.tolerance == 0:
-            return numbered(sums)
-        order = np.argsort(sums, kind="stable")
-        number = np.empty(len(sums), dtype=np.int64)
-        apart = np.diff(sums[order], prepend=sums[order[0]]) > self.tolerance
-        number[order] = np.cumsum(apart)
-        return number
-
-    def lumped(self, block: Ids) -> tuple[Edges, float]:
-        """The steps of the blocks' first states, and how far any member's are from them."""
-        state, into, sums = self.into(block)
-        first = np.unique(block, return_index=True)[1]
-        chosen = first[block[state]] == state
-        edges = Edges(block[state[chosen]], into[chosen], into[chosen], self.back(sums[chosen]))
-        if self.tolerance == 0:
-            return edges, 0.0
-        K = len(first)
-        own = np.searchsorted(edges.source * K + edges.token, block[state] * K + into)
-        return edges, float(np.abs(sums - edges.probability[own]).max()) + self.tolerance
-
-
-def _violation(chain: Chain, sums: _Sums, block: Ids, finer: Ids) -> Violation:
+def _violation(chain: Chain, sums: BlockSums, block: Ids, finer: Ids) -> Violation:
     """Two states that a round of splitting has told apart, and by what."""
     _, first = np.unique(finer, return_index=True)
     home = np.full(int(block.max()) + 1, -1)
@@ -310,9 +252,7 @@ def _violation(chain: Chain, sums: _Sums, block: Ids, finer: Ids) -> Violation:
     zero = 0 * sums.numbers[0]
     mine, theirs = row(one), row(other)
     differs = min(
-        b
-        for b in {*mine, *theirs}
-        if _differ(mine.get(b, zero), theirs.get(b, zero), sums.tolerance)
+        b for b in {*mine, *theirs} if sums.differ(mine.get(b, zero), theirs.get(b, zero))
     )
     values = np.empty(2, dtype=sums.numbers.dtype)
     values[:] = [mine.get(differs, zero), theirs.get(differs, zero)]
@@ -321,11 +261,6 @@ def _violation(chain: Chain, sums: _Sums, block: Ids, finer: Ids) -> Violation:
     members = np.flatnonzero(block == differs)[:8]
     names = tuple(chain.labels(members))
     return Violation(chain.label(one), chain.label(other), names, shown[0], shown[1])
-
-
-def _differ(one: Any, other: Any, tolerance: float) -> bool:
-    """Whether two sums differ by more than a tolerance; symbols are not ordered."""
-    return bool(one != other) if tolerance == 0 else bool(abs(one - other) > tolerance)
 
 
 def _lumped(chain: Chain, block: Ids, edges: Edges, *, in_floats: bool) -> Chain:

@@ -104,5 +104,5 @@ def _cell_of_rows(chain: Chain, width: float) -> Ids:
             block = joined(block, cell.astype(np.int64))
         return block
     edges = chain.edges()
-    cell = np.floor_divide(np.sqrt(edges.probability), width).astype(np.int64)
-    return by_position(edges.source, edges.token * (int(1 / width) + 2) + cell, block)
+    place: Ids = (np.sqrt(edges.probability) // width).astype(np.int64)
+    return by_position(edges.source, edges.token * (round(1 / width) + 2) + place, block)
