@@ -31,6 +31,7 @@ VERBS = (
     "simulate",
     "estimate",
     "compare",
+    "minimize",
     "ask",
     "export",
     "capacity",
