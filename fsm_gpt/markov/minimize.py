@@ -202,7 +202,7 @@ def _of_first_members(chain: Chain, block: Ids) -> Chain:
     first = np.unique(block, return_index=True)[1]
     chosen = np.zeros(chain.n_states, dtype=bool)
     chosen[first] = True
-    edges = chain.edges()
+    edges = chain.raw_edges()  # the rows as they are, to the last bit
     on = chosen[edges.source]
     merged = Chain.from_edges(
         block[edges.source[on]],
