@@ -27,8 +27,8 @@ class MinimalMachine(Bounded):
 
     original: Chain = field(repr=False)
     chain: Chain = field(repr=False)
-    """The machine. A state is called "…01" if it stands for all states that end in 01, else by
-    the first that it stands for and how many more; the chain itself where nothing is merged."""
+    """The machine. A state is called "…01" if it stands for all states that end in 01, and
+    "…01 +3" if it stands for three more; the chain itself where nothing is merged."""
     block: Ids
     """Of each state of the original chain the state of the machine, shape (N,)."""
     rounds: int

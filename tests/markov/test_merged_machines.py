@@ -291,7 +291,7 @@ def test_prices_of_last_tokens_are_the_memory_curve() -> None:
     memory = fg.memory_curve(chain)
     found = {
         name: pareto._priced(chain, fg.stationary_distribution(chain).pi, block, name, make)
-        for family in partition_families.families(chain, fg.stationary_distribution(chain).pi)
+        for family in partition_families.families(chain, fg.stationary_distribution(chain).pi, 81)
         for name, block, make in family
     }
     for k in (1, 2, 3):

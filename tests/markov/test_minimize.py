@@ -225,7 +225,7 @@ def test_a_block_need_not_end_alike() -> None:
     assert found.members(int(found.block[1])).tolist() == [1, 3, 7]
     assert (found.n_states, found.tree_contexts) == (5, 6)
     assert "alike: 001, 011, 111" in str(found)
-    assert found.chain.label(1) == "001 +2"
+    assert found.chain.label(1) == "…11 +1"
 
 
 def test_the_even_process() -> None:
