@@ -88,7 +88,7 @@ def costs_of_forgetting(chain: Chain, pi: Numbers) -> list[Numbers]:
     np.multiply(chain.next_token, (pi if scale is None else pi / scale)[:, None], out=joint)
     kept, costs = _bits(joint), [rest]
     for _ in range(L):
-        joint = joint.reshape(V, -1, V).sum(axis=0)
+        joint = joint.reshape(V, len(joint) // V, V).sum(axis=0)
         kept = kept.reshape(V, -1).sum(axis=0)
         costs.insert(0, np.maximum(_bits(joint) - kept, 0.0))
     return costs

@@ -39,7 +39,7 @@ def test_a_violation_is_named() -> None:
     """{rain}, {nice, snow}: into rain go nice with 1/2 and snow with 1/4."""
     found = fg.lumping(OZ, blocks=[["rain"], ["nice", "snow"]])
     assert not found.lumpable
-    assert found.violation == ("nice", "snow", ("rain",), Fraction(1, 2), Fraction(1, 4))
+    assert found.violation == ("nice", "snow", ("rain",), Fraction(1, 2), Fraction(1, 4), 1)
     assert found.n_blocks == 3
     assert "into {rain} goes nice with 1/2 and snow with 1/4" in str(found)
 
@@ -98,12 +98,12 @@ def test_kemeny_and_snells_condition(drawn: tuple[Chain, np.ndarray]) -> None:
     assert found.lumpable == (found.violation is None) == (found.n_blocks == given_blocks.max() + 1)
     assert condition(P, found.block)
     if found.violation is not None:
-        one, other, into, p, q = found.violation
+        one, other, into, p, q, n = found.violation
         s, t = chain.state(one), chain.state(other)
         assert given_blocks[s] == given_blocks[t]
         members = [chain.state(name) for name in into]
         whole = np.flatnonzero(given_blocks == given_blocks[members[0]])
-        assert len(whole) <= 8 or len(members) == 8
+        assert (len(members), n) == (min(len(whole), 8), len(whole))
         assert (P[s, whole].sum(), P[t, whole].sum()) == (p, q)
         assert p != q
 
@@ -241,3 +241,5 @@ def test_many_states_in_words() -> None:
     split = fg.lumping(Chain(np.random.default_rng(0).dirichlet([1, 1], 16)))
     assert "... and 8 more blocks" in str(split)
     assert split.to_dict()["violation"][0] == "0000"
+    long = Chain(np.random.default_rng(0).dirichlet([1, 1], 32))
+    assert "01110, ...} goes" in str(fg.lumping(long))

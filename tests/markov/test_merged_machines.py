@@ -210,7 +210,7 @@ def test_one_state_forgets_everything() -> None:
     assert machine.kl_bits_per_token == pytest.approx(one - 2 / 3, abs=1e-14)
     assert machine.chain.next_token.tolist() == [[Fraction(1, 3), Fraction(2, 3)]]
     assert (machine.exact_states, machine.is_exact) == (2, False)
-    assert "1 states for 8, of which 2 can be told apart" in str(machine)
+    assert "1 state for 8, of which 2 can be told apart" in str(machine)
 
 
 @settings(max_examples=30)
@@ -344,6 +344,7 @@ TWO = Chain([["1/2", "1/2"], ["1/4", "3/4"]])
         ({"max_kl_rate": -1e-9}, "max_kl_rate is -1e-09"),
         ({"max_kl_rate": math.nan}, "max_kl_rate is nan"),
         ({"max_kl_rate": "0.1"}, "max_kl_rate is '0.1'"),
+        ({"max_kl_rate": sympy.Symbol("a")}, "max_kl_rate is a, and a price is a number"),
         ({"max_kl_rate": math.inf}, "max_kl_rate=inf merges everything into one state"),
         ({"max_kl_rate": 0.05}, "costs h_0 - h = 0.04411.* max_states=1 if that machine is meant"),
         ({"max_kl_rate": 0.01, "max_states": 1}, "1 states cost 0.04411.* needs 2 states"),
