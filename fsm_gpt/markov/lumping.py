@@ -13,7 +13,7 @@ always lumpable, and tells nothing.
 
 *Floats.* A sum of floats is rounded, so equal sums may look different and different ones equal.
 Up to 65,536 transitions the binary values are added and compared in exact rationals, each row
-divided by its sum. There 0.1 + 0.2 is not 0.3: write "1/10" where a tenth is meant. Above, sums
+divided by its sum; only the lumped chain is rounded to floats again. There 0.1 + 0.2 is not 0.3: write "1/10" where a tenth is meant. Above, sums
 in floats are held equal where they differ by less than their roundings may explain, a proven
 amount; how far apart the members of a block are at most is the ``error_bound`` of the lumped
 probabilities.
@@ -51,6 +51,8 @@ Blocks = Sequence[Sequence[Any]] | Ids
 
 #: Floats of so many transitions at most are added up in exact rationals.
 EXACT_EDGES = 2**16
+#: A sum that is put into a float, and divided by its row's sum twice, is right to so much.
+ROUNDED = 2.0**-50
 
 
 class Violation(NamedTuple):
@@ -184,7 +186,7 @@ def lumping(chain: Chain, *, blocks: Blocks | None = None) -> Lumping:
         lumpable=violation is None,
         violation=violation,
         method="sums in floats, equal within their roundings" if in_floats else "exact sums",
-        error_bound=spread,
+        error_bound=spread + (ROUNDED if chain.kind == "float" else 0.0),
     )
 
 
