@@ -31,6 +31,7 @@ VERBS = (
     "simulate",
     "estimate",
     "compare",
+    "minimize",
     "sensitivity",
     "ask",
     "export",
