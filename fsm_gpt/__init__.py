@@ -66,6 +66,7 @@ _PUBLIC = {
         "limiting_distribution",
         "mean_first_passage",
         "memory_curve",
+        "metastable_sets",
         "minimize",
         "mixing_bounds",
         "mixing_time",
@@ -77,6 +78,7 @@ _PUBLIC = {
         "spectrum",
         "stationary_distribution",
         "time_reversal",
+        "time_scales",
         "until",
     ],
     "fsm_gpt.patterns": ["pattern"],
@@ -149,6 +151,7 @@ if TYPE_CHECKING:
         limiting_distribution as limiting_distribution,
         mean_first_passage as mean_first_passage,
         memory_curve as memory_curve,
+        metastable_sets as metastable_sets,
         minimize as minimize,
         mixing_bounds as mixing_bounds,
         mixing_time as mixing_time,
@@ -160,6 +163,7 @@ if TYPE_CHECKING:
         spectrum as spectrum,
         stationary_distribution as stationary_distribution,
         time_reversal as time_reversal,
+        time_scales as time_scales,
         until as until,
     )
     from fsm_gpt.patterns import pattern as pattern

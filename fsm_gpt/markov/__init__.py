@@ -21,6 +21,7 @@ from fsm_gpt.markov.length import length_distribution
 from fsm_gpt.markov.length_result import LengthDistribution
 from fsm_gpt.markov.limiting import LimitingDistribution, limiting_distribution
 from fsm_gpt.markov.memory import MemoryCurve, memory_curve
+from fsm_gpt.markov.metastable import MetastableSets, metastable_sets
 from fsm_gpt.markov.minimize import MinimalMachine, minimize
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
 from fsm_gpt.markov.mixing_bounds import MixingBounds, mixing_bounds
@@ -40,6 +41,7 @@ from fsm_gpt.markov.reward import Reward, reward
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
 from fsm_gpt.markov.steps import StepDistribution, distribution_after
+from fsm_gpt.markov.time_scales import TimeScales, time_scales
 from fsm_gpt.markov.until import Until, always, eventually, until
 from fsm_gpt.markov.visits import ExpectedVisits, expected_visits
 
@@ -62,6 +64,7 @@ __all__ = [
     "LimitingDistribution",
     "MeanFirstPassage",
     "MemoryCurve",
+    "MetastableSets",
     "MinimalMachine",
     "MixingBounds",
     "MixingTime",
@@ -73,6 +76,7 @@ __all__ = [
     "Spectrum",
     "StationaryDistribution",
     "StepDistribution",
+    "TimeScales",
     "Until",
     "absorption",
     "always",
@@ -96,6 +100,7 @@ __all__ = [
     "limiting_distribution",
     "mean_first_passage",
     "memory_curve",
+    "metastable_sets",
     "minimize",
     "mixing_bounds",
     "mixing_time",
@@ -107,5 +112,6 @@ __all__ = [
     "spectrum",
     "stationary_distribution",
     "time_reversal",
+    "time_scales",
     "until",
 ]

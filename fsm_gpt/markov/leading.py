@@ -37,7 +37,7 @@ from fsm_gpt.markov.algebra import conversion_error
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.result import Bounded, read_only
 
-__all__ = ["LeadingEigenvalues", "leading_eigenvalues"]
+__all__ = ["LeadingEigenvalues", "arnoldi", "leading_eigenvalues"]
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
@@ -123,7 +123,7 @@ def leading_eigenvalues(chain: Chain, *, most: int = 6) -> LeadingEigenvalues:
         values, functions = np.linalg.eig(np.asarray(chain.matrix(), dtype=np.float64))
         method = "dense eigenvalues"
     else:
-        values, functions = _arnoldi(chain, most)
+        values, functions = arnoldi(chain, most)
         method = "Arnoldi's method (ARPACK)"
     order = np.lexsort((-values.imag, -values.real, -np.round(np.abs(values), 12)))[:most]
     values = values[order].astype(np.complex128)
@@ -146,7 +146,14 @@ def leading_eigenvalues(chain: Chain, *, most: int = 6) -> LeadingEigenvalues:
     )
 
 
-def _arnoldi(chain: Chain, most: int) -> tuple[Any, Any]:
+def arnoldi(chain: Chain, most: int) -> tuple[Any, Any]:
+    """The eigenvalues of largest modulus, in any order, and functions of shape (N, most).
+
+    Raises
+    ------
+    NotConverged
+        They do not settle.
+    """
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 
     N = chain.n_states
