@@ -31,6 +31,7 @@ VERBS = (
     "simulate",
     "estimate",
     "compare",
+    "slow",
     "ask",
     "export",
     "capacity",

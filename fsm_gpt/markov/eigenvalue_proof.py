@@ -56,7 +56,7 @@ def distance_to_an_eigenvalue(
         A computed eigenvalue other than 1 and its function, shape (n,).
 
     >>> P, half = np.array([[0.75, 0.25], [0.25, 0.75]]), np.array([0.5, 0.5])
-    >>> distance_to_an_eigenvalue(P, half, 0.5, np.array([1.0, -1.0])) < 1e-14
+    >>> distance_to_an_eigenvalue(P, half, 0.5, np.array([1.0, -1.0])) < 1e-13
     True
     """
     n, away = len(P), abs(1 - float(pi.sum()))

@@ -104,7 +104,7 @@ def flux_between(chain: Chain, pi: Floats, sets: Ids) -> Flux:
     by_token: dict[int, Floats] = {}
     best: dict[int, tuple[Floats, Ids, Ids]] = {}
     smallest = np.inf
-    for source, token, target, flow in _flows(chain, pi):
+    for source, token, target, flow in _flows(chain, pi, sets):
         pair = sets[source] * n + sets[target]
         table += np.bincount(pair, flow, n * n)
         smallest = min(smallest, float(flow.min(initial=np.inf)))
@@ -132,11 +132,13 @@ def flux_between(chain: Chain, pi: Floats, sets: Ids) -> Flux:
     )
 
 
-def _flows(chain: Chain, pi: Floats) -> Iterator[tuple[Ids, Ids, Ids, Floats]]:
-    """Source, token, target and pi(s) next_token[s, t] of transitions, some at a time."""
+def _flows(
+    chain: Chain, pi: Floats, sets: Ids
+) -> Iterator[tuple[Ids, Ids, Ids, Floats]]:
+    """Source, token, target and pi(s) next_token[s, t] of the sets' transitions, some at a time."""
     if not chain.is_window:
         source, token, target, probability = chain.edges()
-        some = (pi[source] > 0) & (probability > 0)
+        some = sets[source] >= 0
         flow = pi[source[some]] * probability[some].astype(np.float64)
         yield source[some], token[some], target[some], flow
         return
@@ -146,7 +148,7 @@ def _flows(chain: Chain, pi: Floats) -> Iterator[tuple[Ids, Ids, Ids, Floats]]:
     for first in range(0, N, step):
         block = rows[first : first + step].astype(np.float64)
         flow = (pi[first : first + step] / block.sum(axis=1))[:, None] * block
-        place, token = np.nonzero(block)
+        place, token = np.nonzero((block != 0) & (sets[first : first + step, None] >= 0))
         source = place + first
         yield source, token, source % R * V + token, flow[place, token]
 

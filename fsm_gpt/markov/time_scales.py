@@ -198,7 +198,7 @@ def _find(chain: Chain, structure: CommunicatingClasses) -> Modes:
     found = _pairs(closed)
     values, radius = found.values.copy(), found.radius + converted
     for k in range(period):  # these are known
-        root = complex(np.exp(2j * np.pi * k / period))
+        root = -1 + 0j if 2 * k == period else complex(np.exp(2j * np.pi * k / period))
         nearest = int(np.argmin(np.abs(values - root)))
         if k == 0:
             one = nearest

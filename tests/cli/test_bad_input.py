@@ -67,6 +67,7 @@ VERBS_THAT_READ = [
     "simulate",
     "estimate",
     "compare",
+    "slow",
     "export",
 ]
 NEITHER = "neither a chain file nor a checkpoint"

@@ -20,6 +20,7 @@ READING = {
     "plot": [],
     "simulate": [],
     "compare": ["--text", "0110110"],
+    "slow": [],
     "export": ["-o", "x.csv"],
 }
 
@@ -47,7 +48,7 @@ def test_a_chain_file_is_not_even_read(
     assert "--max-memory" in said.error
 
 
-@pytest.mark.parametrize("verb", ["analyze", "report", "compare"])
+@pytest.mark.parametrize("verb", ["analyze", "report", "compare", "slow"])
 def test_an_analysis_needs_more_than_its_chain(fsm_gpt, folder: Path, verb: str) -> None:
     rows = np.random.default_rng(0).dirichlet(np.ones(2), size=2**12)
     save(Chain(rows), folder / "c")
