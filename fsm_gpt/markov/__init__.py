@@ -20,11 +20,14 @@ from fsm_gpt.markov.leading import LeadingEigenvalues, leading_eigenvalues
 from fsm_gpt.markov.length import length_distribution
 from fsm_gpt.markov.length_result import LengthDistribution
 from fsm_gpt.markov.limiting import LimitingDistribution, limiting_distribution
+from fsm_gpt.markov.lumping import Lumping, lumping
 from fsm_gpt.markov.memory import MemoryCurve, memory_curve
 from fsm_gpt.markov.metastable import MetastableSets, metastable_sets
-from fsm_gpt.markov.minimize import MinimalMachine, minimize
+from fsm_gpt.markov.minimal_machine import MinimalMachine
+from fsm_gpt.markov.minimize import minimize
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
 from fsm_gpt.markov.mixing_bounds import MixingBounds, mixing_bounds
+from fsm_gpt.markov.pareto import ParetoCurve
 from fsm_gpt.markov.passage import (
     FundamentalMatrix,
     KemenyConstant,
@@ -62,6 +65,7 @@ __all__ = [
     "LeadingEigenvalues",
     "LengthDistribution",
     "LimitingDistribution",
+    "Lumping",
     "MeanFirstPassage",
     "MemoryCurve",
     "MetastableSets",
@@ -69,6 +73,7 @@ __all__ = [
     "MixingBounds",
     "MixingTime",
     "MostLikelyPath",
+    "ParetoCurve",
     "QuasiStationary",
     "Reach",
     "Reversibility",
@@ -98,6 +103,7 @@ __all__ = [
     "leading_eigenvalues",
     "length_distribution",
     "limiting_distribution",
+    "lumping",
     "mean_first_passage",
     "memory_curve",
     "metastable_sets",

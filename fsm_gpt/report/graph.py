@@ -16,6 +16,7 @@ import numpy.typing as npt
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotUnique, StateSpaceTooLarge
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
+from fsm_gpt.markov.minimal_machine import MinimalMachine
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.report.layout import positions
 from fsm_gpt.report.pen import (
@@ -74,7 +75,7 @@ def as_networkx(chain: Chain) -> networkx.MultiDiGraph[str]:
 
 
 def state_graph(
-    chain: Chain,
+    chain: Chain | MinimalMachine,
     *,
     pi: npt.ArrayLike | None = None,
     ax: Axes | None = None,
@@ -86,6 +87,9 @@ def state_graph(
 
     Parameters
     ----------
+    chain
+        The chain, or a machine of :func:`fsm_gpt.minimize`, whose states are called by what the
+        contexts that they stand for end in ("…01"), or by the first and how many more.
     pi
         The mass of each state, shape (N,); the stationary distribution where it is
         unique and nothing is given.
@@ -101,6 +105,7 @@ def state_graph(
     >>> sorted(text.get_text() for text in ax.texts if text.get_gid().startswith("edge-label"))
     ['0(25%)', '0(50%)', '1(50%)', '1(75%)']
     """
+    chain = chain.chain if isinstance(chain, MinimalMachine) else chain
     N = chain.n_states
     if N > GRAPH_LIMIT:
         raise StateSpaceTooLarge(

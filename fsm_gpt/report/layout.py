@@ -8,7 +8,8 @@ be compared.
 
 Shorter contexts stand outside, above or below the windows that they lead to. All
 other chains stand on a circle; windows in the order of a de Bruijn sequence (each is
-a successor of the one before), plain states in their own order.
+a successor of the one before), plain states in their own order, or in that in which tokens
+lead from one to the next if this shortens the arrows.
 
 Distances are in units of one step between neighbours.
 
@@ -34,6 +35,8 @@ Contexts: TypeAlias = npt.NDArray[np.int64]
 
 #: Longest windows over two tokens that are drawn in the well-known way.
 LONGEST_DRAWN = 4
+#: So many states on a circle are given more room for the labels between them.
+ROOMY = 12
 #: By window length: how far the two halves of the drawing are moved apart, and its scale.
 WIDER = {2: 0.0, 3: 0.48, 4: 0.4}
 STRETCH = {2: 1.1, 3: 1.05, 4: 1.3}
@@ -48,7 +51,7 @@ def positions(chain: Chain) -> Points:
     """
     contexts = chain.states.contexts()
     if contexts is None or chain.n_tokens < 2 or contexts.shape[1] == 1:
-        return _circle(chain.n_states)
+        return _circle(chain.n_states)[_places(chain)]
     lengths = (contexts >= 0).sum(axis=1)
     full = lengths == contexts.shape[1]
     place = np.zeros((chain.n_states, 2))
@@ -67,9 +70,44 @@ def _circle(n: int, start: float = math.pi / 2) -> Points:
         return np.zeros((1, 2))
     if n == 2:
         return np.array([[0.0, 0.0], [1.7, 0.0]])
-    radius = max(0.85, n * 0.92 / (2 * math.pi))
+    radius = max(0.95, min(n, ROOMY) * 1.12 / (2 * math.pi), n * 0.92 / (2 * math.pi))
     angles = start - 2 * math.pi * np.arange(n) / n
     return np.stack([radius * np.cos(angles), radius * np.sin(angles)], axis=1)
+
+
+def _places(chain: Chain) -> npt.NDArray[np.int64]:
+    """The place of each plain state on the circle."""
+    own = np.arange(chain.n_states)
+    if chain.n_states < 4 or chain.kind == "symbolic" or chain.states.contexts() is not None:
+        return own
+    edges = chain.edges()
+    weight = edges.probability.astype(float)
+    order = _led_on(chain.n_states, edges.source, edges.target, weight)
+    led = np.empty_like(own)
+    led[order] = own
+
+    def length(place: npt.NDArray[np.int64]) -> float:
+        turn = np.pi * (place[edges.source] - place[edges.target]) / len(own)
+        return float(weight @ np.abs(np.sin(turn)))
+
+    return led if length(led) < 0.95 * length(own) else own
+
+
+def _led_on(
+    n: int,
+    source: npt.NDArray[np.int64],
+    target: npt.NDArray[np.int64],
+    weight: Points,
+) -> list[int]:
+    """The states in the order of the likeliest way on to one not yet met, from the first."""
+    P = np.zeros((n, n))
+    np.add.at(P, (source, target), weight)
+    order = [0]
+    left = set(range(1, n))
+    while left:
+        order.append(max(sorted(left), key=lambda s: P[order[-1], s]))
+        left.remove(order[-1])
+    return order
 
 
 def _drawn(windows: Contexts) -> Points:
