@@ -317,9 +317,9 @@ MUTANTS = [
         "return self.turn_tokens < math.inf and self.turn_tokens > self.tokens",
     ),
     Mutant(
-        "an eigenvalue proven without its function",
-        "J[:n, n] = -x",
-        "J[:n, n] = x",
+        "an eigenvalue proven to be too near",
+        "last = float(beta[-1]) + float(off[-1]) * rho",
+        "last = 0 * float(beta[-1]) + float(off[-1]) * rho",
     ),
     Mutant(
         "an eigenvalue without the quadratic term",

@@ -14,7 +14,7 @@ from fsm_gpt.explore import explore
 from fsm_gpt.markov import hitting, metastable_sets, stationary_distribution, time_scales
 from fsm_gpt.markov.eigenvalue_proof import distance_to_an_eigenvalue
 from fsm_gpt.markov.set_flux import flux_between
-from fsm_gpt.markov.slow_split import split
+from fsm_gpt.markov.slow_split import orthonormal, split
 from tests.markov.test_properties import true_eigenvalues
 from tests.strategies import irreducible_chains
 
@@ -486,6 +486,18 @@ def test_symbols_and_unexplored_parts() -> None:
     part = explore(coin, ["aaa"], vocabulary="ab", context=3, max_states=2).chain
     with pytest.raises(NotDefined, match="part of a larger one"):
         metastable_sets(part)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_functions_are_made_orthonormal_under_pi(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    f, pi = rng.normal(size=(9, 3)) * [1, 1e3, 1e-6], rng.dirichlet(np.ones(9))
+    X = orthonormal(f, pi)
+    assert X.T @ (pi[:, None] * X) == pytest.approx(np.eye(4), abs=1e-12)
+    assert np.ptp(X[:, 0]) == pytest.approx(0, abs=1e-12)
+    # The span is that of one and f.
+    both = np.column_stack([np.ones(9), f, X])
+    assert np.linalg.matrix_rank(both / np.abs(both).max(axis=0), tol=1e-8) == 4
 
 
 def test_a_split_needs_a_state_in_each_set() -> None:
