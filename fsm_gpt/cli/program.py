@@ -31,7 +31,11 @@ VERBS = (
     "simulate",
     "estimate",
     "compare",
+<<<<<<< HEAD
     "slow",
+=======
+    "minimize",
+>>>>>>> minimal
     "ask",
     "export",
     "capacity",

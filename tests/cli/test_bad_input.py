@@ -67,7 +67,11 @@ VERBS_THAT_READ = [
     "simulate",
     "estimate",
     "compare",
+<<<<<<< HEAD
     "slow",
+=======
+    "minimize",
+>>>>>>> minimal
     "export",
 ]
 NEITHER = "neither a chain file nor a checkpoint"

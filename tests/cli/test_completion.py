@@ -67,7 +67,7 @@ def test_a_completed_model_is_that_model() -> None:
     assert [item.type for item in _names("./conf")] == ["file"]
 
 
-@pytest.mark.parametrize("verb", ["analyze", "simulate", "compare", "export", "train"])
+@pytest.mark.parametrize("verb", ["analyze", "simulate", "compare", "minimize", "export", "train"])
 def test_files(process: Process, verb: str) -> None:
     said = process(
         COMP_WORDS=f"fsm-gpt {verb} mod", COMP_CWORD="2", _FSM_GPT_COMPLETE="bash_complete"

@@ -20,6 +20,7 @@ READING = {
     "plot": [],
     "simulate": [],
     "compare": ["--text", "0110110"],
+    "minimize": ["--max-states", "2"],
     "slow": [],
     "export": ["-o", "x.csv"],
 }
@@ -48,7 +49,7 @@ def test_a_chain_file_is_not_even_read(
     assert "--max-memory" in said.error
 
 
-@pytest.mark.parametrize("verb", ["analyze", "report", "compare", "slow"])
+@pytest.mark.parametrize("verb", ["analyze", "report", "compare", "minimize", "slow"])
 def test_an_analysis_needs_more_than_its_chain(fsm_gpt, folder: Path, verb: str) -> None:
     rows = np.random.default_rng(0).dirichlet(np.ones(2), size=2**12)
     save(Chain(rows), folder / "c")
@@ -76,13 +77,14 @@ def test_long_work_gives_a_sign_of_life(
     assert "analysing" not in said.out
 
 
-@pytest.mark.parametrize("verb", ["analyze", "report", "compare"])
+@pytest.mark.parametrize("verb", ["analyze", "report", "compare", "minimize"])
 def test_a_long_solution_says_how_far_it_is(
     fsm_gpt, folder: Path, verb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(console, "QUIET_SECONDS", 0.001)
     save(Chain(hard_rows("sharp", 2, 12)), folder / "c")  # too slow for products alone
-    said = fsm_gpt(verb, "c", *(["c"] if verb == "compare" else []))
+    more = {"compare": ["c"], "minimize": ["--pareto"]}
+    said = fsm_gpt(verb, "c", *more.get(verb, []))
     assert said.code == 0
     assert re.search(
         r"^\w.*\(stationary distribution, cycle \d+, last change \de-\d\d\): \d+ s$",

@@ -124,6 +124,8 @@ def test_a_mistyped_verb_gets_a_suggestion(fsm_gpt, typed: str, meant: str) -> N
         (["compare", "x"], "1 of two files named"),
         (["compare", "x", "y", "z"], "3 of two files named"),
         (["compare", "x", "y", "--text", "01"], "beside --text stands one file"),
+        (["minimize", "x", "--graph", "y.pdf"], "ends neither in .png nor in .svg"),
+        (["minimize", "x", "--max-states", "few"], "'few' is not a valid integer"),
         (["export", "x", "-o", "y"], "y ends in none of .dot, .graphml"),
         (["export", "x", "-o", "y.grapml"], "Did you mean graphml?"),
         (["export", "x"], "missing option '--output'"),
