@@ -31,11 +31,8 @@ VERBS = (
     "simulate",
     "estimate",
     "compare",
-<<<<<<< HEAD
-    "slow",
-=======
     "minimize",
->>>>>>> minimal
+    "slow",
     "ask",
     "export",
     "capacity",

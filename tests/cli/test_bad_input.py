@@ -67,11 +67,8 @@ VERBS_THAT_READ = [
     "simulate",
     "estimate",
     "compare",
-<<<<<<< HEAD
-    "slow",
-=======
     "minimize",
->>>>>>> minimal
+    "slow",
     "export",
 ]
 NEITHER = "neither a chain file nor a checkpoint"
