@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from analysis.commands import main
 from analysis.drawing import curves, level, plain, whole
 from analysis.study import Cell, Picture, Progress, Study, Table
-from analysis.subject import answer, asked, data_chain, picked
+from analysis.subject import answer, asked, data_chain, merged, picked
 from analysis.trainings import gpt_chain
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["CONTEXTS", "PERIOD", "SOURCE", "run"]
 
 #: The text, and what is repeated in it.
-PERIOD, SOURCE = "11110", "11110" * 6
+PERIOD, SOURCE = "11110", "111101111011110111101111011110"
 CONTEXTS = (3, 4)
 #: Of the trainings: the first seed is looked at closely, for the last number of steps.
 SEEDS, STEPS, RATE = (1337, 0, 1, 2), (0, 25, 50, 100, 200, 300), 3e-3
@@ -144,11 +144,6 @@ def source(context: int) -> Chain:
     return Chain.from_text(SOURCE, context=context, end="wrap")
 
 
-def merged(chain: Chain, price: float = SMALL) -> MinimalMachine | str:
-    """The smallest machine that was found at a price, or in two words why there is none."""
-    return asked(lambda: minimize(chain, max_kl_rate=price))
-
-
 def greedy_class(chain: Chain) -> tuple[int | str, str]:
     """States of the closed class of the greedy chain, and the class in words."""
     greedy = chain.with_decoding(Greedy())
@@ -177,7 +172,7 @@ def facts(chains: dict[str, Chain]) -> Table:
     """What each chain is uncertain of, and how many states it needs."""
     rows: list[list[Cell]] = []
     for name, chain in chains.items():
-        machine = merged(chain)
+        machine = merged(chain, SMALL)
         size, words = greedy_class(chain)
         rows.append(
             [
@@ -249,8 +244,7 @@ def prices(chains: dict[str, Chain]) -> Table:
         ("at most so many bits per token", *chains),
         rows,
         formats={"at most so many bits per token": "g"},
-        note="The price is the KL rate of the chain against its machine. A price that merges "
-        "everything is not paid.",
+        note="The price is the KL rate of the chain against its machine.",
     )
 
 
@@ -258,7 +252,7 @@ def by_seed(chains: dict[tuple[int, int], Chain], sources: dict[int, Chain]) -> 
     """Whether every seed comes to the same."""
     rows: list[list[Cell]] = []
     for (context, seed), chain in chains.items():
-        machine = merged(chain)
+        machine = merged(chain, SMALL)
         found = compare(data_chain(SOURCE, chain), chain)
         rows.append(
             [
@@ -333,7 +327,7 @@ def training_picture(table: Table, sources: dict[int, Chain]) -> Picture:
 
 def machine_picture(chain: Chain) -> Picture:
     """The merged machine of the GPT that sees enough."""
-    machine = merged(chain)
+    machine = merged(chain, SMALL)
     drawn = chain if isinstance(machine, str) else machine.chain
     title = f"The machine of the GPT with context {CONTEXTS[-1]}, states merged"
 

@@ -87,8 +87,10 @@ def gpt_chain(
     learning_rate: float,
     vocabulary: str | None = None,
     batch: int | None = None,
+    n_layer: int = 4,
+    n_embd: int = 16,
 ) -> Chain:
-    """The chain of a GPT of the article's size, trained on another text; once for each."""
+    """The chain of a GPT trained on another text; the same training is done once."""
     from fsm_gpt.gpt import train
 
     found = train(
@@ -99,6 +101,8 @@ def gpt_chain(
         learning_rate=learning_rate,
         vocabulary=vocabulary,
         batch=batch,
+        n_layer=n_layer,
+        n_embd=n_embd,
     )
     return extract(found.model)
 
