@@ -186,8 +186,8 @@ def by_temperature(
         note="Tokens until the distribution of the state is within 1e-6 of the stationary one in "
         "total variation, from the worst start and averaged over starts. Temperature 0 is greedy: "
         "a chain that goes round a cycle, or has several closed classes, never settles. Effective "
-        "states are two to the power of the entropy of the stationary distribution. A time scale is "
-        "when 1/e is left of what fades; a cycle goes round at least once before that.",
+        "states are two to the power of the entropy of the stationary distribution. A time scale "
+        "is when 1/e is left of what fades; a cycle goes round at least once before that.",
     )
 
 

@@ -201,7 +201,8 @@ def facts(chains: dict[str, Chain]) -> Table:
         note=f"States are merged where that costs at most {SMALL:g} bits per token. Effective "
         "states are two to the power of the entropy of the machine's state, which is its "
         "statistical complexity in bits: 5 are log2 5 bits. After 111 the text goes on with 1 as "
-        "often as with 0 where no fourth token is seen, and greedy decoding takes the first of the two.",
+        "often as with 0 where no fourth token is seen, and greedy decoding takes the first of the "
+        "two.",
     )
 
 
@@ -228,8 +229,8 @@ def cycles(chains: dict[str, Chain]) -> Table:
         "Cycles: how long the beat is kept",
         ("chain", "tokens a round", "tokens until 1/e is left", "proven to be at least"),
         rows,
-        note="A cycle is what goes round at least once before it fades. A source of period five has "
-        "rounds of 5 and of 5/2 tokens, the second its overtone, and keeps them for ever.",
+        note="A cycle is what goes round at least once before it fades. A source of period five "
+        "has rounds of 5 and of 5/2 tokens, the second its overtone, and keeps them for ever.",
     )
 
 

@@ -115,4 +115,3 @@ def _show(found: MetastableSets) -> None:
     console.print(moves)
     if len(found.moves) > MOST_ROWS:
         click.echo(f"... and {len(found.moves) - MOST_ROWS:,} more pairs of sets")
-

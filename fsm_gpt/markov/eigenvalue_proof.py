@@ -22,8 +22,9 @@ eigenvalues of P, but for 1, which becomes 1 - (sum of w) (Brauer). Here w is pi
 
 References
 ----------
-Brauer (1952), Duke Mathematical Journal 19, 75-91. Rump (2001), Linear Algebra and its Applications 324, 133-146. Krawczyk (1969), Computing 4,
-187-201 (the operator). Yamamoto (1980), Numerische Mathematik 34, 189-199 (one eigenpair).
+Brauer (1952), Duke Mathematical Journal 19, 75-91. Rump (2001), Linear Algebra and its
+Applications 324, 133-146. Krawczyk (1969), Computing 4, 187-201 (the operator). Yamamoto (1980),
+Numerische Mathematik 34, 189-199 (one eigenpair).
 """
 
 from __future__ import annotations
@@ -41,9 +42,7 @@ Floats = npt.NDArray[np.float64]
 _UNIT = 2.0**-53
 
 
-def distance_to_an_eigenvalue(
-    P: Floats, pi: Floats, value: complex, f: npt.NDArray[Any]
-) -> float:
+def distance_to_an_eigenvalue(P: Floats, pi: Floats, value: complex, f: npt.NDArray[Any]) -> float:
     """A proven bound on the distance from ``value`` to an eigenvalue of P; infinite where none is.
 
     Parameters

@@ -21,8 +21,8 @@ References
 ----------
 Simon & Ando (1961), Econometrica 29, 111-138. Courtois (1977), Decomposability. Meyer (1989), SIAM
 Review 31, 240-272. Deuflhard & Weber (2005), Linear Algebra and its Applications 398, 161-184.
-Reuter, Weber, Fackeldey, Roeblitz & Garcia (2018), J. Chem. Theory Comput. 14, 3579-3594. Dellnitz &
-Junge (1999), SIAM J. Numer. Anal. 36, 491-515 (almost invariant sets and almost cycles).
+Reuter, Weber, Fackeldey, Roeblitz & Garcia (2018), J. Chem. Theory Comput. 14, 3579-3594. Dellnitz
+& Junge (1999), SIAM J. Numer. Anal. 36, 491-515 (almost invariant sets and almost cycles).
 """
 
 from __future__ import annotations
@@ -254,8 +254,8 @@ def _no_such_number(slow: tuple[Mode, ...], possible: dict[int, float], wanted: 
         why = f"{wanted} sets would cut a pair of complex eigenvalues in two"
     able = ", ".join(str(k) for k in list(possible)[:12]) or "none"
     return NotDefined(
-        f"metastable sets: {why}. Numbers of sets that can be asked for: {able}. time_scales(chain) "
-        f"lists what is slow."
+        f"metastable sets: {why}. Numbers of sets that can be asked for: {able}. "
+        f"time_scales(chain) lists what is slow."
     )
 
 
@@ -264,8 +264,8 @@ def _nothing_slow(scales: TimeScales, gap: float) -> NotDefined:
         said = "no eigenvalue but 1 is slow"
     else:
         said = (
-            f"the slowest time scale is {format_number(scales.slow[0].tokens, 4)} tokens and no gap "
-            f"between time scales is above {format_number(gap, 3)}, where {GAP_NEEDED} is needed"
+            f"the slowest time scale is {format_number(scales.slow[0].tokens, 4)} tokens and no "
+            f"gap between time scales is above {format_number(gap, 3)}, where {GAP_NEEDED} is needed"
         )
     beside = ""
     if scales.cycles:

@@ -15,8 +15,8 @@ Nothing is subtracted, so relative errors do not grow: those of pi, counted twic
 References
 ----------
 Kemeny & Snell (1976), Finite Markov Chains, section 6.3 (lumped processes). Meyer (1989), SIAM
-Review 31, 240-272 (stochastic complementation, the coupling matrix). Aldous & Fill (2002), Reversible
-Markov Chains and Random Walks on Graphs, section 2.3 (Kac's formula).
+Review 31, 240-272 (stochastic complementation, the coupling matrix). Aldous & Fill (2002),
+Reversible Markov Chains and Random Walks on Graphs, section 2.3 (Kac's formula).
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def flux_between(chain: Chain, pi: Floats, sets: Ids) -> Flux:
     )
     inside = sets >= 0
     return Flux(
-        share=np.bincount(sets[inside], pi[inside], n),
+        share=np.bincount(sets[inside], pi[inside], n).astype(np.float64),
         flux=flux,
         leaving=apart.sum(axis=1),
         moves=tuple(moves),
@@ -132,9 +132,7 @@ def flux_between(chain: Chain, pi: Floats, sets: Ids) -> Flux:
     )
 
 
-def _flows(
-    chain: Chain, pi: Floats, sets: Ids
-) -> Iterator[tuple[Ids, Ids, Ids, Floats]]:
+def _flows(chain: Chain, pi: Floats, sets: Ids) -> Iterator[tuple[Ids, Ids, Ids, Floats]]:
     """Source, token, target and pi(s) next_token[s, t] of the sets' transitions, some at a time."""
     if not chain.is_window:
         source, token, target, probability = chain.edges()

@@ -29,6 +29,7 @@ Lee (2006), IEEE Trans. Pattern Anal. Mach. Intell. 28, 1393-1403 (k-means in sl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
@@ -85,10 +86,8 @@ def orthonormal(functions: Floats, pi: Floats) -> Floats:
 
 def _splits(X: Floats, pi: Floats) -> Iterator[Ids]:
     corners = X[_corners(X, np.ones(len(X)))]
-    try:
+    with suppress(np.linalg.LinAlgError):
         yield np.argmax(np.linalg.solve(corners.T, X.T), axis=0)
-    except np.linalg.LinAlgError:
-        pass
     yield _moved(X, pi, corners)
     yield _moved(X, pi, X[_corners(X, np.sqrt(pi))])
 
@@ -124,7 +123,7 @@ def _moved(X: Floats, pi: Floats, corners: Floats) -> Ids:
 
 
 def _nearest(X: Floats, corners: Floats) -> Ids:
-    return np.argmin(((corners**2).sum(axis=1) - 2 * X @ corners.T), axis=1)
+    return np.asarray(np.argmin((corners**2).sum(axis=1) - 2 * X @ corners.T, axis=1))
 
 
 def _in_order(sets: Ids) -> Ids:

@@ -251,6 +251,7 @@ class _Pairs(NamedTuple):
 
 def _pairs(chain: Chain) -> _Pairs:
     """Eigenvalues of a closed class, their functions, and how far true ones are."""
+    P: Floats | None
     if chain.n_states <= DENSE:
         P = chain.matrix()
         values, functions, _, radius = eigenpairs(P)

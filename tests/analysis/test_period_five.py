@@ -11,9 +11,7 @@ from analysis.study import Study, Table
 
 
 def row(table: Table, name: str) -> dict[str, object]:
-    return next(
-        dict(zip(table.columns, one, strict=True)) for one in table.rows if one[0] == name
-    )
+    return next(dict(zip(table.columns, one, strict=True)) for one in table.rows if one[0] == name)
 
 
 def test_the_source_is_what_it_is(quick: dict[str, Study]) -> None:
@@ -42,7 +40,9 @@ def test_context_four_comes_to_five_states_and_log2_5_bits(quick: dict[str, Stud
     assert 0 < float(str(found["its price (bits per token)"])) < 1e-4
     assert set(tables["seeds"].column("merged machine")) == {4, 5}
     for context, size in zip(
-        tables["seeds"].column("context"), tables["seeds"].column("greedy closed class"), strict=True
+        tables["seeds"].column("context"),
+        tables["seeds"].column("greedy closed class"),
+        strict=True,
     ):
         assert context == 3 or size == 5
     assert tables["prices"].column("context 4") == [5] * 5

@@ -64,7 +64,9 @@ def test_majority_keeps_to_its_side(quick: dict[str, Study]) -> None:
 def test_another_model() -> None:
     found = tasks.run(model=tasks.source("parity", 3, "ab").floats())
     table = found.tables["tasks"]
-    assert table.cell("parity, GPT", "KL rate from the source (bits)") == pytest.approx(0, abs=1e-12)
+    assert table.cell("parity, GPT", "KL rate from the source (bits)") == pytest.approx(
+        0, abs=1e-12
+    )
     assert float(str(table.cell("copy, GPT", "KL rate from the source (bits)"))) > 0.5
     for other in (fg.Chain(np.full((3, 3), 1 / 3)), fg.Chain([[0.5, 0.5]] * 2)):
         with pytest.raises(InvalidArgument, match="tasks: the model has"):
