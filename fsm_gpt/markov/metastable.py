@@ -8,10 +8,8 @@ functions say which states belong together (:mod:`fsm_gpt.markov.slow_split`: PC
 invariant subspace of P itself, which is GenPCCA, and needs no reversibility). Complex or negative
 eigenvalues near the unit circle are cycles and make no sets; they are reported beside.
 
-*How many.* Let t_2 >= t_3 >= ... be the slow time scales in tokens. n sets are told apart by the
-gap t_n / max(t_{n+1}, 1), and the n with the largest gap is taken. A walk along a line, with no
-barrier anywhere, has a gap of 4, for its time scales fall like 1 / k^2; so there is said to be no
-slow structure where the largest gap is below 5.
+*How many.* As many as the largest gap between slow time scales says, unless a number is given
+(:mod:`fsm_gpt.markov.number_of_sets`).
 
 *What is proven.* The split is a heuristic. Given the sets, their shares of time, the fluxes
 between them, by token and by context, and the mean stays are those of the chain, with a proven
@@ -37,20 +35,18 @@ from fsm_gpt.errors import InvalidArgument, NotDefined, NotUnique
 from fsm_gpt.markov.algebra import conversion_error
 from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.complete import require_complete
+from fsm_gpt.markov.number_of_sets import MOST_SETS, number_of_sets
 from fsm_gpt.markov.set_flux import Flux, SetMove, flux_between
 from fsm_gpt.markov.slow_split import split
 from fsm_gpt.markov.stationary import heaviest, stationary_distribution
-from fsm_gpt.markov.time_scales import Mode, TimeScales, modes_of
+from fsm_gpt.markov.time_scales import TimeScales, modes_of
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
 
-__all__ = ["GAP_NEEDED", "MetastableSets", "metastable_sets"]
+__all__ = ["MetastableSets", "metastable_sets"]
 
 Floats = npt.NDArray[np.float64]
 Ids = npt.NDArray[np.int64]
 
-#: Above what a walk along a line has: see the module's text.
-GAP_NEEDED = 5
-MOST_SETS = 64
 #: Sums below this have lost digits to underflow.
 _SMALLEST = 1e-280
 
@@ -183,7 +179,7 @@ def metastable_sets(chain: Chain, *, n_sets: int | None = None) -> MetastableSet
     converted = conversion_error(chain)
     found = modes_of(chain, what)
     chain = chain.floats()
-    n, gap = _number(found.scales, n_sets)
+    n, gap = number_of_sets(found.scales, n_sets)
     stationary = stationary_distribution(chain)
     pi = np.asarray(stationary.pi)
     sets = _sets(chain, pi, found.states, found.functions[:, : n - 1])
@@ -222,58 +218,6 @@ def _never_left(closed: tuple[Ids, ...]) -> NotUnique:
         f"{', ...' if len(closed) > 6 else ''} states), and never moves between them. They are its "
         f"sets, and are never left: communicating_classes(chain).closed lists them, and "
         f"absorption(chain) says which of them a start comes to."
-    )
-
-
-def _number(scales: TimeScales, wanted: int | None) -> tuple[int, float]:
-    """The number of sets, and the gap below their time scales."""
-    slow = scales.slow
-    possible: dict[int, float] = {}
-    n = 1
-    for place, mode in enumerate(slow[:MOST_SETS]):
-        n += mode.dimension
-        after = slow[place + 1].tokens if place + 1 < len(slow) else scales.longer_left_out
-        possible[n] = mode.tokens / max(after, 1.0) if after < np.inf else 1.0
-    if wanted is not None:
-        if wanted not in possible:
-            raise _no_such_number(slow, possible, wanted)
-        return wanted, possible[wanted]
-    best = max(possible, key=lambda k: possible[k], default=0)
-    if not best or possible[best] < GAP_NEEDED or best > MOST_SETS:
-        raise _nothing_slow(scales, possible.get(best, 0.0))
-    return best, possible[best]
-
-
-def _no_such_number(slow: tuple[Mode, ...], possible: dict[int, float], wanted: int) -> NotDefined:
-    if wanted > 1 + sum(mode.dimension for mode in slow):
-        why = (
-            f"{wanted} sets need {wanted - 1} functions that fade slower than within a token, and "
-            f"{sum(mode.dimension for mode in slow)} were found"
-        )
-    else:
-        why = f"{wanted} sets would cut a pair of complex eigenvalues in two"
-    able = ", ".join(str(k) for k in list(possible)[:12]) or "none"
-    return NotDefined(
-        f"metastable sets: {why}. Numbers of sets that can be asked for: {able}. "
-        f"time_scales(chain) lists what is slow."
-    )
-
-
-def _nothing_slow(scales: TimeScales, gap: float) -> NotDefined:
-    if not scales.slow:
-        said = "no eigenvalue but 1 is slow"
-    else:
-        said = (
-            f"the slowest time scale is {format_number(scales.slow[0].tokens, 4)} tokens and no "
-            f"gap between time scales is above {format_number(gap, 3)}, where {GAP_NEEDED} is needed"
-        )
-    beside = ""
-    if scales.cycles:
-        turn = format_number(scales.cycles[0].turn_tokens, 4)
-        beside = f" There is a cycle, of {turn} tokens: long-lived, but it keeps a text nowhere."
-    return NotDefined(
-        f"metastable sets: there is no slow structure: {said}.{beside} Ask time_scales(chain) for "
-        f"the time scales, or for sets all the same with n_sets=2."
     )
 
 

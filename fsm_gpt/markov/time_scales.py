@@ -51,13 +51,14 @@ from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.eigenvalue_proof import distance_to_an_eigenvalue
 from fsm_gpt.markov.leading import arnoldi
+from fsm_gpt.markov.mode import Mode, mode_of, tokens_of
 from fsm_gpt.markov.remembered import remembered
 from fsm_gpt.markov.spectrum import eigenpairs
 from fsm_gpt.markov.stationary import not_unique, stationary_distribution
-from fsm_gpt.result import UNCERTIFIED, Bounded, Result, format_number
+from fsm_gpt.result import UNCERTIFIED, Bounded
 from fsm_gpt.subchain import subchain
 
-__all__ = ["Mode", "Modes", "TimeScales", "modes_of", "time_scales"]
+__all__ = ["Modes", "TimeScales", "modes_of", "time_scales"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,44 +66,6 @@ Floats = npt.NDArray[np.float64]
 DENSE, PROVEN = 512, 1024
 #: Of a larger chain so many are asked for, and fewer where they do not settle.
 ASKED = (16, 6)
-
-
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Mode(Result):
-    """Something that a start has and that fades."""
-
-    eigenvalue: complex
-    """The one with a positive imaginary part, of a pair."""
-    tokens: float
-    """Until a factor of e of it is gone; infinite for a chain that is exactly periodic."""
-    at_least_tokens: float
-    """A proven lower bound on that; 0 where nothing is proven."""
-    at_most_tokens: float
-    """A proven upper bound on that; infinite where nothing is proven."""
-    turn_tokens: float
-    """In so many it goes round once; infinite where it does not turn."""
-
-    @property
-    def is_cycle(self) -> bool:
-        """Whether it goes round at least once before it fades."""
-        return self.turn_tokens < math.inf and self.turn_tokens <= self.tokens
-
-    @property
-    def dimension(self) -> int:
-        """How many real functions belong to it: 2 for a pair of complex eigenvalues."""
-        return 2 if self.eigenvalue.imag else 1
-
-    def __str__(self) -> str:
-        said = f"{format_number(self.tokens)} tokens"
-        if self.at_least_tokens > 0 and self.at_least_tokens < self.tokens < math.inf:
-            if self.at_most_tokens <= self.at_least_tokens * (1 + 1e-6):
-                said += " (proven)"
-            else:
-                low, high = self.at_least_tokens, self.at_most_tokens
-                said += f" (proven: {format_number(low)} to {format_number(high)})"
-        if self.turn_tokens < math.inf:
-            said += f", one turn in {format_number(self.turn_tokens)}"
-        return said
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -209,7 +172,7 @@ def _find(chain: Chain, structure: CommunicatingClasses) -> Modes:
         value = complex(values[place])
         if place == one or value.imag < 0:
             continue
-        mode = _mode(value, float(radius[place]), exact=bool(radius[place] == 0 and period > 1))
+        mode = mode_of(value, float(radius[place]), exact=bool(radius[place] == 0 and period > 1))
         if mode.tokens <= 1:
             continue
         used.append(float(radius[place]))
@@ -259,7 +222,7 @@ def _pairs(chain: Chain) -> _Pairs:
     else:
         values, functions = _arnoldi(chain)
         radius = np.full(len(values), np.inf)
-        left_out, method = _tokens(float(np.abs(values).min())), "Arnoldi's method (ARPACK)"
+        left_out, method = tokens_of(float(np.abs(values).min())), "Arnoldi's method (ARPACK)"
         P = chain.matrix() if chain.n_states <= PROVEN else None
     if P is not None:
         lasting = np.abs(values) > math.exp(-1)
@@ -275,37 +238,3 @@ def _arnoldi(chain: Chain) -> tuple[Any, Any]:
     with suppress(NotConverged):
         return arnoldi(chain, ASKED[0])
     return arnoldi(chain, ASKED[1])
-
-
-def _tokens(modulus: float) -> float:
-    """-1 / ln of a modulus, whose digits are kept where it is nearly one.
-
-    >>> round(_tokens(0.5), 6), _tokens(0.0), _tokens(1.0)
-    (1.442695, 0.0, inf)
-    """
-    if modulus <= 0:
-        return 0.0
-    if modulus >= 1:
-        return math.inf
-    return -1 / (math.log1p(modulus - 1) if modulus > 0.5 else math.log(modulus))
-
-
-def _mode(value: complex, radius: float, *, exact: bool) -> Mode:
-    modulus = abs(value)
-    angle = abs(math.atan2(value.imag, value.real))
-    if exact:
-        return Mode(
-            eigenvalue=value,
-            tokens=math.inf,
-            at_least_tokens=math.inf,
-            at_most_tokens=math.inf,
-            turn_tokens=2 * math.pi / angle,
-        )
-    widened = radius + 2.0**-52
-    return Mode(
-        eigenvalue=value,
-        tokens=_tokens(modulus),
-        at_least_tokens=_tokens(modulus - widened) * (1 - 1e-12),
-        at_most_tokens=_tokens(modulus + widened) * (1 + 1e-12),
-        turn_tokens=2 * math.pi / angle if angle else math.inf,
-    )
