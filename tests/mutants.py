@@ -312,6 +312,34 @@ MUTANTS = [
         "n_zero=chain.n_states - chain.n_states",
     ),
     Mutant(
+        "price weighed by the machine",
+        "terms = mass * (p * np.log2(p / q))",
+        "terms = mass * (q * np.log2(p / q))",
+    ),
+    Mutant(
+        "rows of blocks as plain means",
+        "columns = [_sums(block, weight * _column(chain, t), K) for t in range(V)]",
+        "columns = [_sums(block, _column(chain, t), K) for t in range(V)]",
+    ),
+    Mutant(
+        "Pinsker with half of it",
+        "math.sqrt(int(n) * kl * math.log(2) / 2)",
+        "math.sqrt(int(n) * kl * math.log(2) / 8)",
+    ),
+    Mutant(
+        "suffix tree that is not closed under the shift",
+        "inner[k - 1][words // V] = True",
+        "inner[k - 1][words // V] |= False",
+    ),
+    Mutant(
+        "merging that stops at the pair",
+        "left.append((int(to[token]), int(too[token])))",
+        "left.append((a, b))",
+    ),
+    Mutant(
+        "lumping that forgets which block is entered",
+        "into * (int(number.max()) + 1) + number",
+        "number",
         "a cycle is taken for slow",
         "return self.turn_tokens < math.inf and self.turn_tokens <= self.tokens",
         "return self.turn_tokens < math.inf and self.turn_tokens > self.tokens",

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from fsm_gpt.chain import Chain
 from fsm_gpt.compound import some_of
 from fsm_gpt.markov.refinement import suffix_numbers
-from fsm_gpt.space import PAD, NamedStates, States
+from fsm_gpt.space import PAD, ContextSpace, NamedStates, States
 
 __all__ = ["names_of_blocks"]
 
@@ -21,58 +21,73 @@ COUNTED = 1024
 def names_of_blocks(chain: Chain, block: Ids) -> States:
     """Names for the blocks of a partition, in the order of their numbers.
 
-    "…01" is the block of all states that end in 01. A block of another kind is called by its
-    first state and how many more there are: "001 +2".
+    "…01" is the block of all states that end in 01. If there are more in it, "…01 +3" says how
+    many, and 01 is the shortest ending of which all states are in the block. States that are no
+    contexts give the name of the first.
 
     >>> chain = Chain([[0.5, 0.5]] * 8)
     >>> names = names_of_blocks(chain, np.array([0, 1, 0, 2, 0, 3, 0, 2]))
     >>> [names.label(b) for b in range(4)]
     ['…0', '001', '…11', '101']
+    >>> names_of_blocks(chain, np.array([0, 1, 0, 1, 0, 2, 0, 1])).label(1)
+    '…11 +1'
     """
     blocks, first, sizes = np.unique(block, return_index=True, return_counts=True)
     if len(blocks) > COUNTED:
         return some_of(chain.states, first)
-    endings = _endings(chain, block, sizes)
-    names = []
-    for b, (state, size) in enumerate(zip(first.tolist(), sizes.tolist(), strict=True)):
-        name = chain.label(state)
-        if size > 1:
-            length = int(endings[b])
-            name = f"{name} +{size - 1:,}" if length < 0 else _ending(chain, state, length)
-        names.append(name)
+    names = [""] * len(blocks)
+    for length, ids in enumerate(suffix_numbers(chain)):
+        _name_by_ending(chain, block, sizes, ids, length, names)
+        if all(names):
+            break
+    for b, state in enumerate(first.tolist()):
+        names[b] = names[b] or chain.label(state) + _more(int(sizes[b]) - 1)
     if len(set(names)) < len(names):  # a token that is spelled like one of these signs
         return some_of(chain.states, first)
     return NamedStates(tuple(names))
 
 
-def _endings(chain: Chain, block: Ids, sizes: Ids) -> Ids:
-    """Of each block how many tokens it ends in, if it is all states that do so; else -1."""
-    found = np.full(len(sizes), -1, dtype=np.int64)
-    order = np.argsort(block, kind="stable")
-    begin = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    for length, ids in enumerate(suffix_numbers(chain)):
-        ordered = ids[order]
-        low, high = np.minimum.reduceat(ordered, begin), np.maximum.reduceat(ordered, begin)
-        everywhere = np.bincount(ids)[low] == sizes
-        found[(low == high) & everywhere] = length
-    return found
+def _name_by_ending(
+    chain: Chain, block: Ids, sizes: Ids, ids: Ids, length: int, names: list[str]
+) -> None:
+    """Name the blocks that have no name yet and hold all states of one ending."""
+    count = np.bincount(ids)
+    one = np.zeros(len(count), dtype=np.int64)
+    one[ids] = block  # a block that has a state of this ending
+    split = np.zeros(len(count), dtype=bool)
+    split[ids[block != one[ids]]] = True
+    whole = np.flatnonzero(~split & (count > 0))
+    for b, at in zip(*np.unique(one[whole], return_index=True), strict=True):
+        if names[b]:
+            continue
+        ending = whole[at]
+        state = int(np.argmax(ids == ending))
+        held = int(count[ending])
+        name = chain.label(state) if held == 1 else _ending(chain, state, length)
+        names[b] = name + _more(int(sizes[b]) - held)
+
+
+def _more(n: int) -> str:
+    """How many more there are, from ten thousand on in thousands.
+
+    >>> _more(0), _more(2), _more(49151)
+    ('', ' +2', ' +49k')
+    """
+    if n == 0:
+        return ""
+    return f" +{n:,}" if n < 10_000 else f" +{n / 1000:,.0f}k"
 
 
 def _ending(chain: Chain, state: int, length: int) -> str:
     """The last tokens of a state, after a sign for whatever stands before them."""
-    states = chain.states
     if length == 0:
         return "…"
-    tokens = (
-        states.tokens_of(state)
-        if hasattr(states, "tokens_of")
-        else [t for t in _table(chain)[state] if t != PAD]
-    )
+    states = chain.states
+    if isinstance(states, ContextSpace):
+        tokens = list(states.tokens_of(state))
+    else:
+        table = states.contexts()
+        assert table is not None
+        tokens = [int(t) for t in table[state] if t != PAD]
     words = chain.vocabulary.label(tokens[-length:])
     return f"… {words}" if " " in words else f"…{words}"
-
-
-def _table(chain: Chain) -> Ids:
-    table = chain.states.contexts()
-    assert table is not None
-    return table

@@ -62,6 +62,8 @@ class Violation(NamedTuple):
     """The states of the block that they go into, eight at most."""
     probability: Any
     other_probability: Any
+    n_into: int
+    """How many states that block has."""
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -99,7 +101,7 @@ class Lumping(Bounded):
             lines.append(f"  {N:,} states are lumpable into the {n:,} blocks given")
         else:
             v = self.violation
-            into = ", ".join(v.into)
+            into = ", ".join(v.into) + (", ..." if v.n_into > len(v.into) else "")
             lines.append(
                 f"  not lumpable into the {n:,} blocks given: into {{{into}}} goes {v.state} with "
                 f"{format_number(v.probability)} and {v.other} with "
@@ -258,9 +260,9 @@ def _violation(chain: Chain, sums: BlockSums, block: Ids, finer: Ids) -> Violati
     values[:] = [mine.get(differs, zero), theirs.get(differs, zero)]
     values = factored(sums.back(values))
     shown = [float(v) if chain.kind == "float" else v for v in values]
-    members = np.flatnonzero(block == differs)[:8]
-    names = tuple(chain.labels(members))
-    return Violation(chain.label(one), chain.label(other), names, shown[0], shown[1])
+    members = np.flatnonzero(block == differs)
+    names = tuple(chain.labels(members[:8]))
+    return Violation(chain.label(one), chain.label(other), names, shown[0], shown[1], len(members))
 
 
 def _lumped(chain: Chain, block: Ids, edges: Edges, *, in_floats: bool) -> Chain:

@@ -36,6 +36,7 @@ Cover & Thomas (2006), Elements of Information Theory, sections 2.5, 11.6 and 13
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -101,7 +102,7 @@ def _joint(chain: Chain, weight: Numbers, block: Ids, K: int) -> Edges:
     V = chain.n_tokens
     if chain.is_window:
         columns = [_sums(block, weight * _column(chain, t), K) for t in range(V)]
-        first = np.unique(block, return_index=True)[1]
+        first = _first_members(block, np.ones(len(block), dtype=bool), K)
         targets = block[(first % max(chain.n_states // V, 1))[:, None] * V + np.arange(V)]
         source, token = np.divmod(np.arange(K * V), V)
         return Edges(source, token, targets.reshape(-1), np.stack(columns, axis=1).reshape(-1))
@@ -125,18 +126,23 @@ def _alike(chain: Chain, weight: Numbers, block: Ids, K: int) -> npt.NDArray[np.
     """Blocks in which all states that weigh have one row."""
     row = numbered_rows(chain)
     there = weight != 0
-    low, high = np.full(K, len(row)), np.full(K, -1)
-    np.minimum.at(low, block[there], row[there])
-    np.maximum.at(high, block[there], row[there])
-    return np.asarray(low == high)
+    other = there & (row != row[_first_members(block, there, K)][block])
+    alike = np.ones(K, dtype=bool)
+    alike[block[other]] = False
+    return alike
+
+
+def _first_members(block: Ids, there: npt.NDArray[np.bool_], K: int) -> Ids:
+    """The first state of each block among those that are there."""
+    member = np.zeros(K, dtype=np.int64)
+    some = np.flatnonzero(there)[::-1]  # of several values for one place the last one stays
+    member[block[some]] = some
+    return member
 
 
 def _own_rows(chain: Chain, weight: Numbers, block: Ids, edges: Edges) -> Numbers:
     """The row of each block's first state that weighs, at the block's transitions."""
-    there = np.flatnonzero(weight != 0)
-    blocks, first = np.unique(block[there], return_index=True)
-    member = np.zeros(int(block.max()) + 1, dtype=np.int64)
-    member[blocks] = there[first]
+    member = _first_members(block, weight != 0, int(block.max()) + 1)
     if chain.is_window:
         scale = chain._parts.storage.scale
         own = chain.next_token[member[edges.source], edges.token]
@@ -157,19 +163,8 @@ def price(chain: Chain, pi: Numbers, block: Ids, rows: Edges, *, error: Bound = 
     0.04411
     """
     V = chain.n_tokens
-    if chain.is_window:
-        Q = np.zeros((int(block.max()) + 1, V))
-        Q[rows.source, rows.token] = rows.probability
-        columns = [(pi, _column(chain, t), Q[block, t]) for t in range(V)]
-    else:
-        edges = chain.edges()
-        key = rows.source * V + rows.token
-        wanted = block[edges.source] * V + edges.token
-        at = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
-        q = np.where(key[at] == wanted, rows.probability[at], 0.0)
-        columns = [(pi[edges.source], edges.probability, q)]
     bits = size = distance = 0.0
-    for mass, p, q in columns:
+    for mass, p, q in _beside(chain, pi, block, rows):
         there = np.flatnonzero((mass > 0) & (p > 0))
         mass, p, q = mass[there], p[there], q[there]
         terms = mass * (p * np.log2(p / q))
@@ -185,6 +180,24 @@ def price(chain: Chain, pi: Numbers, block: Ids, rows: Edges, *, error: Bound = 
         distance=distance,
         distance_error=(distance * error + _UNIT * (4 * V + 80)) * (1 + 2.0**-20),
     )
+
+
+def _beside(
+    chain: Chain, pi: Numbers, block: Ids, rows: Edges
+) -> Iterator[tuple[Numbers, Numbers, Numbers]]:
+    """The mass of states, their probabilities of a token and their blocks', in a few pieces."""
+    V = chain.n_tokens
+    if chain.is_window:
+        Q = np.zeros((int(block.max()) + 1, V))
+        Q[rows.source, rows.token] = rows.probability
+        yield from ((pi, _column(chain, t), Q[block, t]) for t in range(V))
+        return
+    edges = chain.edges()
+    key = rows.source * V + rows.token
+    wanted = block[edges.source] * V + edges.token
+    at = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
+    q = np.where(key[at] == wanted, rows.probability[at], 0.0)
+    yield pi[edges.source], edges.probability, q
 
 
 def in_the_long_run(chain: Chain) -> tuple[Chain, Numbers, Bound, str]:

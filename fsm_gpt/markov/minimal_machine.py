@@ -27,8 +27,8 @@ class MinimalMachine(Bounded):
 
     original: Chain = field(repr=False)
     chain: Chain = field(repr=False)
-    """The machine. A state is called "…01" if it stands for all states that end in 01, else by
-    the first that it stands for and how many more; the chain itself where nothing is merged."""
+    """The machine. A state is called "…01" if it stands for all states that end in 01, and
+    "…01 +3" if it stands for three more; the chain itself where nothing is merged."""
     block: Ids
     """Of each state of the original chain the state of the machine, shape (N,)."""
     rounds: int
@@ -100,17 +100,17 @@ class MinimalMachine(Bounded):
         return self.n_states == self.exact_states
 
     def __str__(self) -> str:
+        count = f"{self.n_states:,} state{'s' * (self.n_states > 1)}"
         N = self.original.n_states
         if self.is_exact:
             lines = [f"minimal machine ({self.method}; exact)"]
-            lines.append(f"  {self.n_states:,} states of {N:,} can be told apart by their texts")
+            lines.append(f"  {count} of {N:,} can be told apart by their texts")
             if self.tree_contexts is not None:
                 lines.append(f"  {self.tree_contexts:,} contexts in the smallest tree of suffixes")
         else:
             lines = [f"approximate machine ({self.method}; {self.error_sentence})"]
             lines.append(
-                f"  {self.n_states:,} states for {N:,}, of which {self.exact_states:,} can be told "
-                f"apart by their texts"
+                f"  {count} for {N:,}, of which {self.exact_states:,} can be told apart by their texts"
             )
             lines.append(f"  KL rate: {format_number(self.kl_bits_per_token)} bits per token")
             bounds = ", ".join(

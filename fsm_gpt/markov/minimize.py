@@ -29,6 +29,7 @@ Hopcroft & Ullman (1979), Introduction to Automata Theory, section 3.4. Shalizi 
 from __future__ import annotations
 
 import math
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -129,8 +130,8 @@ def _refuse_options(max_states: Any, max_kl_rate: Any) -> None:
         )
     if max_kl_rate is None:
         return
-    number = isinstance(max_kl_rate, (int, float, np.number)) or hasattr(max_kl_rate, "__float__")
-    if isinstance(max_kl_rate, (bool, str)) or not number or not float(max_kl_rate) >= 0:
+    number = isinstance(max_kl_rate, Real) and not isinstance(max_kl_rate, bool)
+    if not (number and float(max_kl_rate) >= 0):
         raise InvalidArgument(
             f"minimize: max_kl_rate is {max_kl_rate!r}, and a price is a number of bits per token "
             f"from 0 on. Give one below that of a single state, which .pareto() begins with."
@@ -202,7 +203,7 @@ def _of_first_members(chain: Chain, block: Ids) -> Chain:
     first = np.unique(block, return_index=True)[1]
     chosen = np.zeros(chain.n_states, dtype=bool)
     chosen[first] = True
-    edges = chain.edges()
+    edges = chain.raw_edges()  # the rows as they are, to the last bit
     on = chosen[edges.source]
     merged = Chain.from_edges(
         block[edges.source[on]],

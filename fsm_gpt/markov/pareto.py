@@ -129,11 +129,11 @@ def _candidates(chain: Chain, pi: Numbers, exact: Ids) -> list[Candidate]:
     found = [Candidate(M, 0.0, "exact", lambda: exact)]
     seen = {M: 0.0}
     starts = [found[0]]
-    for family in families(chain, pi):
+    for family in families(chain, pi, M):
         best = None
         for name, block, make in family:
             one = _priced(chain, pi, block, name, make)
-            if one.n_states > M or one.kl_bits >= seen.get(one.n_states, np.inf):
+            if one.kl_bits >= seen.get(one.n_states, np.inf):
                 continue
             seen[one.n_states] = one.kl_bits
             found.append(one)

@@ -7,6 +7,7 @@ the partitions of a million states need not be kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import takewhile
 from typing import TypeAlias
 
 import numpy as np
@@ -36,9 +37,13 @@ WIDTHS = (1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64)
 Family: TypeAlias = Iterator[tuple[str, Ids, Callable[[], Ids]]]
 
 
-def families(chain: Chain, pi: Numbers) -> list[Family]:
-    """One state, the last k tokens, trees of suffixes, cells of rows; in this order."""
-    return [_constant(chain), _last_tokens(chain), _trees(chain, pi), _cells(chain)]
+def families(chain: Chain, pi: Numbers, most: int) -> list[Family]:
+    """One state, the last k tokens, trees of suffixes, cells of rows, of ``most`` blocks or less.
+
+    In each family the number of blocks grows.
+    """
+    every = [_constant(chain), _last_tokens(chain), _trees(chain, pi), _cells(chain, most)]
+    return [takewhile(lambda found: found[1].max() < most, family) for family in every]
 
 
 def _constant(chain: Chain) -> Family:
@@ -73,8 +78,8 @@ def _trees(chain: Chain, pi: Numbers) -> Family:
         yield "suffix tree", leaf_of_windows(inner, V)[0], make(inner)
 
 
-def _cells(chain: Chain) -> Family:
-    most = max(MOST_CELLS, 0) if chain.n_states > MOST_CELLS else chain.n_states
+def _cells(chain: Chain, most: int) -> Family:
+    most = min(most, MOST_CELLS) if chain.n_states > MOST_CELLS else most
 
     def cells(width: float) -> Ids | None:
         stable = refined_to_stability(chain, _cell_of_rows(chain, width), formal=True, most=most)

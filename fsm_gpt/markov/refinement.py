@@ -152,7 +152,7 @@ def _by_rows(chain: Chain) -> Ids:
         for token in range(chain.n_tokens):
             block = joined(block, numbered(chain.next_token[:, token]))
         return block
-    edges = chain.edges()
+    edges = chain.raw_edges()
     number = numbered(edges.probability)
     what = edges.token * (int(number.max()) + 1) + number
     return by_position(edges.source, what, block)

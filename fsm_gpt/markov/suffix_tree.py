@@ -88,7 +88,7 @@ def costs_of_forgetting(chain: Chain, pi: Numbers) -> list[Numbers]:
     np.multiply(chain.next_token, (pi if scale is None else pi / scale)[:, None], out=joint)
     kept, costs = _bits(joint), [rest]
     for _ in range(L):
-        joint = joint.reshape(V, -1, V).sum(axis=0)
+        joint = joint.reshape(V, len(joint) // V, V).sum(axis=0)
         kept = kept.reshape(V, -1).sum(axis=0)
         costs.insert(0, np.maximum(_bits(joint) - kept, 0.0))
     return costs
@@ -107,7 +107,7 @@ def _bits(joint: Numbers) -> Numbers:
 def prunings(costs: list[Numbers], V: int) -> Iterator[Inner]:
     """Trees of ever more inner words, those that cost most to forget, closed under the shift.
 
-    The number of words that a tree begins with grows by half each time.
+    The number of words that a tree begins with grows by half each time, later to the double.
     """
     every = np.concatenate(costs)
     every = np.sort(every[every > 0])[::-1]
@@ -115,4 +115,4 @@ def prunings(costs: list[Numbers], V: int) -> Iterator[Inner]:
     while wanted <= len(every):
         least = every[wanted - 1]
         yield closed_under_shift([cost >= least for cost in costs], V)
-        wanted = max(wanted + 1, wanted * 3 // 2)
+        wanted = max(wanted + 1, wanted * 3 // 2) if wanted < 256 else wanted * 2

@@ -88,8 +88,8 @@ def state_graph(
     Parameters
     ----------
     chain
-        The chain, or a machine of :func:`fsm_gpt.minimize`, whose states are called by what the
-        contexts that they stand for end in ("…01"), or by the first and how many more.
+        The chain, or a machine of :func:`fsm_gpt.minimize`, whose states are called by what
+        the contexts that they stand for end in ("…01"), and how many more there are.
     pi
         The mass of each state, shape (N,); the stationary distribution where it is
         unique and nothing is given.
