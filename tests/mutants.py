@@ -340,6 +340,8 @@ MUTANTS = [
         "lumping that forgets which block is entered",
         "into * (int(number.max()) + 1) + number",
         "number",
+    ),
+    Mutant(
         "a cycle is taken for slow",
         "return self.turn_tokens < math.inf and self.turn_tokens <= self.tokens",
         "return self.turn_tokens < math.inf and self.turn_tokens > self.tokens",

@@ -183,7 +183,7 @@ def _find(chain: Chain, structure: CommunicatingClasses) -> Modes:
         columns.append(found.functions[:, place].real)
         if mode.dimension == 2:
             columns.append(found.functions[:, place].imag)
-    worst = max(used, default=0.0)
+    worst = max(used, default=0.0 if len(states) == 1 else math.inf)
     proven = math.isfinite(worst)
     scales = TimeScales(
         chain=chain,
@@ -192,13 +192,15 @@ def _find(chain: Chain, structure: CommunicatingClasses) -> Modes:
         longer_left_out=found.left_out,
         method=found.method,
         error_bound=worst if proven else UNCERTIFIED,
-        uncertified_because="" if proven else _why(len(states)),
+        uncertified_because="" if proven else _why(len(states), bool(used)),
     )
     functions = np.column_stack(columns) if columns else np.empty((len(states), 0))
     return Modes(scales, states, functions)
 
 
-def _why(n: int) -> str:
+def _why(n: int, any_found: bool) -> str:
+    if not any_found:
+        return "that nothing lasts for a token is not proven"
     if n > PROVEN:
         return f"eigenvalues are proven up to {PROVEN:,} states"
     return "eigenvalues nearly meet"
