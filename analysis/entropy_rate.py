@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 from analysis.commands import main
 from analysis.drawing import Curve, curves, level, log_counts, plain, post
 from analysis.study import Cell, Picture, Progress, Study, Table
-from analysis.subject import SEED, STEPS, Subject, answer, asked, mixed, picked, subject
+from analysis.subject import (
+    SEED,
+    STEPS,
+    Subject,
+    answer,
+    asked,
+    effective_states,
+    mixed,
+    picked,
+    subject,
+)
 from analysis.trainings import train_all
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
@@ -22,7 +32,6 @@ from fsm_gpt.markov import (
     compare,
     entropy_rate,
     memory_curve,
-    stationary_distribution,
     time_scales,
 )
 
@@ -145,9 +154,7 @@ def by_temperature(
                 T,
                 answer(partial(entropy_rate, decoded), lambda rate: float(rate.bits_per_token)),
                 answer(partial(memory_curve, decoded), lambda curve: curve.excess_bits),
-                answer(
-                    partial(stationary_distribution, decoded), lambda found: found.effective_states
-                ),
+                effective_states(decoded),
                 None if away is None else picked(away, lambda found: found.kl_bits_per_token),
                 picked(time, lambda found: found.steps),
                 picked(time, lambda found: found.average_steps),

@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING
 from analysis.commands import main
 from analysis.drawing import curves, level, plain, whole
 from analysis.study import Cell, Picture, Progress, Study, Table
-from analysis.subject import answer, asked, data_chain, merged, picked
+from analysis.subject import answer, asked, data_chain, effective_states, merged, picked
 from analysis.trainings import gpt_chain
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Greedy
 from fsm_gpt.extract import extract
 from fsm_gpt.markov import (
-    MinimalMachine,
     communicating_classes,
     compare,
     entropy_rate,
     memory_curve,
     minimize,
-    stationary_distribution,
     time_scales,
 )
 from fsm_gpt.report.facts import class_in_words
@@ -74,7 +72,7 @@ def run(
     if model is not None:
         return of_another(model, text)
     seeds = (SEEDS[:1] if quick else SEEDS) if seeds is None else seeds
-    steps = (STEPS[::3] + STEPS[-1:] if quick else STEPS) if steps is None else steps
+    steps = ((0, 200) if quick else STEPS) if steps is None else steps
     steps = sorted(set(steps))
     wanted = [(seeds[0], n) for n in steps[:-1]] + [(seed, steps[-1]) for seed in seeds]
     trained: dict[tuple[int, int, int], Chain] = {}
@@ -183,7 +181,7 @@ def facts(chains: dict[str, Chain]) -> Table:
                 answer(lambda: minimize(chain), lambda found: found.n_states),  # noqa: B023
                 picked(machine, lambda found: found.n_states),
                 picked(machine, lambda found: float(found.kl_bits_per_token)),
-                picked(machine, effective),
+                picked(machine, lambda found: effective_states(found.chain)),
                 size,
                 words,
             ]
@@ -204,11 +202,6 @@ def facts(chains: dict[str, Chain]) -> Table:
         "often as with 0 where no fourth token is seen, and greedy decoding takes the first of the "
         "two.",
     )
-
-
-def effective(machine: MinimalMachine) -> Cell:
-    """How many states a machine is in, evenly counted."""
-    return stationary_distribution(machine.chain.floats()).effective_states
 
 
 def cycles(chains: dict[str, Chain]) -> Table:
@@ -264,7 +257,7 @@ def by_seed(chains: dict[tuple[int, int], Chain], sources: dict[int, Chain]) -> 
                 found.kl_bits_per_token,
                 greedy_class(chain)[0],
                 picked(machine, lambda one: one.n_states),
-                picked(machine, effective),
+                picked(machine, lambda found: effective_states(found.chain)),
             ]
         )
     return Table(

@@ -24,7 +24,13 @@ from fsm_gpt.errors import (
     StateSpaceTooLarge,
 )
 from fsm_gpt.extract import extract
-from fsm_gpt.markov import MinimalMachine, MixingTime, minimize, mixing_time
+from fsm_gpt.markov import (
+    MinimalMachine,
+    MixingTime,
+    minimize,
+    mixing_time,
+    stationary_distribution,
+)
 
 if TYPE_CHECKING:
     from fsm_gpt.gpt import TrainingRun
@@ -40,6 +46,7 @@ __all__ = [
     "asked",
     "baby",
     "data_chain",
+    "effective_states",
     "merged",
     "mixed",
     "picked",
@@ -157,6 +164,15 @@ def answer(question: Callable[[], T], pick: Callable[[T], Cell]) -> Cell:
     'not unique'
     """
     return picked(asked(question), pick)
+
+
+def effective_states(chain: Chain) -> Cell:
+    """Two to the power of the entropy of the stationary distribution, or why there is none.
+
+    >>> effective_states(Chain([[0.5, 0.5]] * 4))
+    4.0
+    """
+    return answer(lambda: stationary_distribution(chain.floats()).effective_states, float)
 
 
 def merged(chain: Chain, price: float) -> MinimalMachine | str:

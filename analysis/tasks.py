@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from analysis.commands import main
 from analysis.drawing import curves, level, plain
 from analysis.study import Cell, Picture, Progress, Study, Table
-from analysis.subject import answer, asked, merged, picked
+from analysis.subject import answer, asked, effective_states, merged, picked
 from analysis.trainings import gpt_chain
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
@@ -27,7 +27,6 @@ from fsm_gpt.markov import (
     memory_curve,
     metastable_sets,
     minimize,
-    stationary_distribution,
     time_scales,
 )
 from fsm_gpt.simulate import simulate
@@ -51,8 +50,8 @@ NOISY = (("9/10", "1/10"), ("1/10", "9/10"))
 #: Tokens of the texts, and how the GPTs are trained on them.
 LENGTH, DRAWN, RATE, BATCH, LAYERS, WIDTH = 4000, 1, 3e-3, 128, 2, 32
 #: The first seed is that of the tables; parity is tried with the others.
-SEEDS = (1337, 0, 1)
-STEPS = (0, 25, 50, 100, 200, 400, 800)
+SEEDS = (1337, 0)
+STEPS = (0, 50, 100, 200, 400, 800)
 #: Bits per token within which a task is learnt, and that a merged machine may cost.
 LEARNT = 0.01
 
@@ -91,7 +90,7 @@ def run(
     """
     if model is not None:
         return of_another(model, text)
-    steps = ((0, 50, 200) if quick else STEPS) if steps is None else sorted(set(steps))
+    steps = ((0, 100) if quick else STEPS) if steps is None else sorted(set(steps))
     seeds = (SEEDS[:1] if quick else SEEDS) if seeds is None else seeds
     sources = {name: source(name) for name in TASKS}
     every = [(name, seeds[0], n) for name in TASKS for n in steps]
@@ -193,12 +192,7 @@ def facts(sources: dict[str, Chain], models: dict[str, Chain]) -> Table:
                     answer(lambda: memory_curve(floats), lambda curve: curve.excess_bits),  # noqa: B023
                     answer(lambda: minimize(chain), lambda found: found.n_states),  # noqa: B023
                     picked(machine, lambda found: found.n_states),
-                    picked(
-                        machine,
-                        lambda found: (
-                            stationary_distribution(found.chain.floats()).effective_states
-                        ),
-                    ),
+                    picked(machine, lambda found: effective_states(found.chain)),
                     answer(lambda: time_scales(floats), lambda found: found.slowest_tokens),  # noqa: B023
                 ]
             )
@@ -355,10 +349,8 @@ def learning_picture(table: Table) -> Picture:
     def draw(figure: Figure) -> None:
         ax = plain(figure.add_subplot(), title, "training steps", "KL rate, bits per token")
         curves(ax, series)
-        ax.set_xscale("symlog", linthresh=25)
-        ax.set_xticks(
-            [0, 25, 50, 100, 200, 400, 800], ["0", "25", "50", "100", "200", "400", "800"]
-        )
+        ax.set_xscale("symlog", linthresh=50)
+        ax.set_xticks(steps, [f"{n:g}" for n in steps])
         ax.set_xlim(-2, max(steps) + 60)
         ax.set_yscale("log")
         ax.minorticks_off()
