@@ -168,7 +168,7 @@ def source(name: str, context: int = CONTEXT, vocabulary: Vocabulary | str = "01
     """The window chain of a task, with exact probabilities.
 
     >>> print(source("copy", 3).listing(states=["011"]))
-    input [011] ---> [9/10, 1/10]
+    input [0, 1, 1] ---> [9/10, 1/10]
     """
     space = ContextSpace(Vocabulary.of(vocabulary), context)
     windows = space.contexts().tolist()
@@ -241,7 +241,8 @@ def by_steps(
         rows,
         formats=dict.fromkeys(found, ".4f"),
         note="The last line is the first of these numbers of steps with a KL rate below "
-        f"{LEARNT:g} bits, from one seed.",
+        f"{LEARNT:g} bits. Each number of steps is a training by itself, with the learning rate "
+        "kept to the end, so that small rates go up and down.",
     )
 
 
@@ -339,7 +340,7 @@ def told(found: MetastableSets) -> list[list[Cell]]:
 
 def learning_picture(table: Table) -> Picture:
     """The KL rates while they learn."""
-    title = "How far from the source, while it is learnt"
+    title = f"How far from the source: below {LEARNT:g}, the dashes, it is learnt"
     steps = [float(str(n)) for n in table.column("steps") if str(n).isdigit()]
     series = {
         name: (steps, [bits for bits in table.column(name) if isinstance(bits, float)])
@@ -354,7 +355,7 @@ def learning_picture(table: Table) -> Picture:
         ax.set_xlim(-2, max(steps) + 60)
         ax.set_yscale("log")
         ax.minorticks_off()
-        level(ax, LEARNT, f"learnt: {LEARNT:g}")
+        level(ax, LEARNT, "")
 
     return Picture(title, draw)
 

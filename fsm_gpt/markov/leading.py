@@ -146,8 +146,14 @@ def leading_eigenvalues(chain: Chain, *, most: int = 6) -> LeadingEigenvalues:
     )
 
 
-def arnoldi(chain: Chain, most: int) -> tuple[Any, Any]:
+def arnoldi(chain: Chain, most: int, *, accuracy: float = 0.0) -> tuple[Any, Any]:
     """The eigenvalues of largest modulus, in any order, and functions of shape (N, most).
+
+    Parameters
+    ----------
+    accuracy
+        Relative, at which an eigenvalue is taken to be found; 0 is that of floats. Those apart
+        from others are far more accurate by the time that the last of a crowd is.
 
     Raises
     ------
@@ -160,7 +166,8 @@ def arnoldi(chain: Chain, most: int) -> tuple[Any, Any]:
     P: Any = LinearOperator((N, N), matvec=lambda f: chain.expect(np.ravel(f)), dtype=np.float64)
     begin = np.random.default_rng(0).uniform(0.5, 1.5, N)  # fixed, so that answers repeat
     try:
-        found: Any = eigs(P, k=most, which="LM", v0=begin, ncv=max(4 * most, 20), maxiter=200)
+        ncv = max(4 * most, 20)
+        found: Any = eigs(P, k=most, which="LM", v0=begin, ncv=ncv, maxiter=200, tol=accuracy)
     except ArpackNoConvergence as problem:
         raise NotConverged(
             f"leading eigenvalues: Arnoldi's method found {len(problem.eigenvalues)} of {most} in "

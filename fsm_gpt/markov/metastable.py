@@ -132,7 +132,7 @@ def metastable_sets(chain: Chain, *, n_sets: int | None = None) -> MetastableSet
     ----------
     chain
         Any chain with one closed class. Up to 512 states all eigenvalues are looked at, above
-        the 16 of largest modulus. Rationals are turned into floats, at a cost that is charged.
+        the 6 or 16 of largest modulus. Rationals are turned into floats, at a cost that is charged.
     n_sets
         How many sets; where it is left out, as many as the largest gap between slow time scales
         says.
