@@ -63,8 +63,7 @@ def _name_by_ending(
         ending = whole[at]
         state = int(np.argmax(ids == ending))
         held = int(count[ending])
-        name = chain.label(state) if held == 1 else _ending(chain, state, length)
-        names[b] = name + _more(int(sizes[b]) - held)
+        names[b] = _ending(chain, state, length) + _more(int(sizes[b]) - held)
 
 
 def _more(n: int) -> str:
@@ -79,7 +78,7 @@ def _more(n: int) -> str:
 
 
 def _ending(chain: Chain, state: int, length: int) -> str:
-    """The last tokens of a state, after a sign for whatever stands before them."""
+    """The last tokens of a state, after a sign for what stands before them if there is more."""
     if length == 0:
         return "…"
     states = chain.states
@@ -89,5 +88,7 @@ def _ending(chain: Chain, state: int, length: int) -> str:
         table = states.contexts()
         assert table is not None
         tokens = [int(t) for t in table[state] if t != PAD]
+    if length >= len(tokens):
+        return chain.label(state)
     words = chain.vocabulary.label(tokens[-length:])
     return f"… {words}" if " " in words else f"…{words}"

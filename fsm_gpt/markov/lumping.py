@@ -13,10 +13,10 @@ always lumpable, and tells nothing.
 
 *Floats.* A sum of floats is rounded, so equal sums may look different and different ones equal.
 Up to 65,536 transitions the binary values are added and compared in exact rationals, each row
-divided by its sum. There 0.1 + 0.2 is not 0.3: write "1/10" where a tenth is meant. Above, sums
-in floats are held equal where they differ by less than their roundings may explain, a proven
-amount; how far apart the members of a block are at most is the ``error_bound`` of the lumped
-probabilities.
+divided by its sum; only the lumped chain is rounded to floats again. There 0.1 + 0.2 is not 0.3:
+write "1/10" where a tenth is meant. Above, sums in floats are held equal where they differ by less
+than their roundings may explain, a proven amount; how far apart the members of a block are at most
+is part of the ``error_bound`` of the lumped probabilities.
 
 References
 ----------
@@ -51,6 +51,8 @@ Blocks = Sequence[Sequence[Any]] | Ids
 
 #: Floats of so many transitions at most are added up in exact rationals.
 EXACT_EDGES = 2**16
+#: A sum that is put into a float, and divided by its row's sum twice, is right to so much.
+ROUNDED = 2.0**-50
 
 
 class Violation(NamedTuple):
@@ -102,10 +104,12 @@ class Lumping(Bounded):
         else:
             v = self.violation
             into = ", ".join(v.into) + (", ..." if v.n_into > len(v.into) else "")
+            p, q = format_number(v.probability), format_number(v.other_probability)
+            if p == q:  # floats that are a rounding apart
+                p, q = f"{v.probability:.17g}", f"{v.other_probability:.17g}"
             lines.append(
                 f"  not lumpable into the {n:,} blocks given: into {{{into}}} goes {v.state} with "
-                f"{format_number(v.probability)} and {v.other} with "
-                f"{format_number(v.other_probability)}"
+                f"{p} and {v.other} with {q}"
             )
             lines.append(f"  {self.n_blocks:,} blocks are the coarsest that refine these")
         for b in range(min(self.n_blocks, 8)):
@@ -184,7 +188,7 @@ def lumping(chain: Chain, *, blocks: Blocks | None = None) -> Lumping:
         lumpable=violation is None,
         violation=violation,
         method="sums in floats, equal within their roundings" if in_floats else "exact sums",
-        error_bound=spread,
+        error_bound=spread + (ROUNDED if chain.kind == "float" else 0.0),
     )
 
 

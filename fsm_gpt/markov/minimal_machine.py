@@ -109,9 +109,8 @@ class MinimalMachine(Bounded):
                 lines.append(f"  {self.tree_contexts:,} contexts in the smallest tree of suffixes")
         else:
             lines = [f"approximate machine ({self.method}; {self.error_sentence})"]
-            lines.append(
-                f"  {count} for {N:,}, of which {self.exact_states:,} can be told apart by their texts"
-            )
+            told = f"{self.exact_states:,} can be told apart by their texts"
+            lines.append(f"  {count} for {N:,}, of which {told}")
             lines.append(f"  KL rate: {format_number(self.kl_bits_per_token)} bits per token")
             bounds = ", ".join(
                 f"{self.total_variation_bound(n):.3g} for {n:,}" for n in (1, 10, 100)

@@ -38,6 +38,8 @@ Ids = npt.NDArray[np.int64]
 
 #: Pairs are merged where there are so many states at most, and so many of pairs times tokens.
 MOST_MERGED, MOST_WORK = 256, 2**18
+#: From the exact machine of so many states the others are begun with as well.
+QUICKLY_MERGED = 64
 #: Lines of the table of a curve.
 LINES = 16
 #: Prices that differ by less, relatively, are the same.
@@ -140,7 +142,7 @@ def _candidates(chain: Chain, pi: Numbers, exact: Ids) -> list[Candidate]:
             if _mergeable(one.n_states, chain.n_tokens):
                 best = one if best is None or one.kl_bits < best.kl_bits else best
         starts += [best] if best else []
-    if _mergeable(M, chain.n_tokens):
+    if _mergeable(M, chain.n_tokens) and M > QUICKLY_MERGED:
         starts = starts[:1]
     for start in starts:
         if _mergeable(start.n_states, chain.n_tokens):

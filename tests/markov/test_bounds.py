@@ -197,6 +197,7 @@ LONG_RUN = {
     "Kemeny constant": fg.kemeny_constant,
     "leading eigenvalues": fg.leading_eigenvalues,
     "limiting distribution": lambda chain: fg.limiting_distribution(chain, start=0),
+    "lumping": fg.lumping,
     "mean first passage": fg.mean_first_passage,
     "memory curve": fg.memory_curve,
     "minimize": fg.minimize,

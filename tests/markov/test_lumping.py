@@ -166,6 +166,9 @@ def test_floats_are_their_binary_values() -> None:
     assert not found.lumpable
     assert found.violation is not None
     assert abs(found.violation.probability - found.violation.other_probability) < 1e-15
+    assert found.method == "exact sums"
+    assert "goes 0 with 0.30000000000000004 and 1 with 0.29999999999999999" in str(found)
+    assert 0 < found.error_bound < 1e-15
     dyadic = Chain.from_matrix([[0.125, 0.125, 0.75], [0.25, 0.0, 0.75], [0.0, 0.0, 1.0]])
     assert fg.lumping(dyadic, blocks=blocks).lumpable
 

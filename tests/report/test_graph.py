@@ -12,6 +12,7 @@ from matplotlib.patches import Circle
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Greedy
 from fsm_gpt.errors import StateSpaceTooLarge
+from fsm_gpt.markov.minimize import minimize
 from fsm_gpt.report.graph import as_networkx, state_graph
 from fsm_gpt.report.layout import positions
 from fsm_gpt.report.routing import boxes_overlap
@@ -105,6 +106,30 @@ def test_labels_are_the_articles(ones: tuple[float, ...]) -> None:
         f"{token}({p:.0%})" for one in ones for token, p in (("0", 1 - one), ("1", one))
     )
     assert edge_labels(state_graph(of_ones(ones))) == expected
+
+
+@pytest.mark.parametrize("most", [2, 4, 5, 6])
+def test_a_machine_is_a_readable_automaton(most: int) -> None:
+    """Blocks are called by what they end in, and every edge has its label."""
+    chain = Chain(np.random.default_rng(2).dirichlet([1, 1], 16))
+    machine = minimize(chain, max_states=most)
+    ax = state_graph(machine, title="a machine")
+    assert overlaps(ax) == []
+    assert len(edge_labels(ax)) == machine.chain.n_edges
+    names = [t.get_text() for t in ax.texts if kind(t) == "name"]
+    assert names == machine.chain.labels()
+    assert any(name.startswith("…") for name in names)
+
+
+def test_states_stand_in_the_order_of_flow_where_that_is_shorter() -> None:
+    cycle = Chain.from_edges([0, 1, 2, 3, 4], [0] * 5, [2, 4, 1, 0, 3], [1.0] * 5)
+    place = positions(cycle)
+    steps = [np.hypot(*(place[s] - place[t])) for s, t in enumerate([2, 4, 1, 0, 3])]
+    np.testing.assert_allclose(steps, steps[0])
+    line = Chain.from_edges(
+        [0, 0, 1, 1, 2, 2, 3, 3], [0, 1] * 4, [0, 1, 0, 2, 1, 3, 2, 3], [0.5] * 8
+    )
+    np.testing.assert_allclose(positions(line)[0], [0, positions(line)[0].max()], atol=1e-12)
 
 
 def test_what_cannot_happen_is_not_drawn() -> None:
