@@ -16,6 +16,8 @@ STUDIES = (
     "stationary",
     "structure",
     "entropy_rate",
+    "period_five",
+    "tasks",
     "reachable",
     "asked",
     "environment",
@@ -27,6 +29,6 @@ STUDIES = (
 #: Those that ask a model itself and not its chain.
 OF_MODELS = ("reachable", "characters")
 
-#: Those whose questions are about the project's own words; they are left out beside others where
-#: another model is named.
-OF_OURS = ("asked", "loop")
+#: Those whose questions are about the project's own words and sources; they are left out beside
+#: others where another model is named.
+OF_OURS = ("asked", "loop", "period_five", "tasks")

@@ -12,15 +12,27 @@ from typing import TYPE_CHECKING
 from analysis.commands import main
 from analysis.drawing import Curve, curves, level, log_counts, plain, post
 from analysis.study import Cell, Picture, Progress, Study, Table
-from analysis.subject import SEED, STEPS, Subject, answer, asked, mixed, picked, subject
+from analysis.subject import (
+    SEED,
+    STEPS,
+    Subject,
+    answer,
+    asked,
+    effective_states,
+    mixed,
+    picked,
+    subject,
+)
 from analysis.trainings import train_all
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Temperature
 from fsm_gpt.markov import (
+    TimeScales,
     compare,
     entropy_rate,
     memory_curve,
+    time_scales,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +78,7 @@ def run(
     tables = {
         "rates": rates(chains),
         "memory": memory(chains),
-        "temperature": by_temperature(about.chain, temperatures, progress),
+        "temperature": by_temperature(about, temperatures, progress),
     }
     figures = {
         "memory": memory_picture(tables["memory"]),
@@ -127,18 +139,27 @@ def memory(chains: dict[str, Chain]) -> Table:
     )
 
 
-def by_temperature(chain: Chain, temperatures: Sequence[float], progress: Progress | None) -> Table:
-    """The entropy rate and the time to forget the start, at each temperature."""
+def by_temperature(
+    about: Subject, temperatures: Sequence[float], progress: Progress | None
+) -> Table:
+    """Every number of the chain at each temperature."""
     rows: list[list[Cell]] = []
     for place, T in enumerate(temperatures, start=1):
-        decoded = chain.with_decoding(Temperature(T))
+        decoded = about.chain.with_decoding(Temperature(T))
         time = mixed(decoded)
+        scales = asked(partial(time_scales, decoded))
+        away = None if about.data is None else asked(partial(compare, about.data, decoded))
         rows.append(
             [
                 T,
                 answer(partial(entropy_rate, decoded), lambda rate: float(rate.bits_per_token)),
+                answer(partial(memory_curve, decoded), lambda curve: curve.excess_bits),
+                effective_states(decoded),
+                None if away is None else picked(away, lambda found: found.kl_bits_per_token),
                 picked(time, lambda found: found.steps),
                 picked(time, lambda found: found.average_steps),
+                picked(scales, lambda found: found.slowest_tokens),
+                picked(scales, longest_cycle),
             ]
         )
         if progress is not None:
@@ -148,15 +169,38 @@ def by_temperature(chain: Chain, temperatures: Sequence[float], progress: Progre
         (
             "temperature",
             "entropy rate (bits)",
+            "excess entropy (bits)",
+            "effective states",
+            "KL rate from the data (bits)",
             "tokens to 1e-6",
             "tokens to 1e-6, mean over starts",
+            "slowest time scale (tokens)",
+            "longest cycle (tokens it lasts)",
         ),
         rows,
-        formats={"temperature": "g", "entropy rate (bits)": ".4f"},
+        formats={"temperature": "g"}
+        | dict.fromkeys(
+            ("entropy rate (bits)", "excess entropy (bits)", "KL rate from the data (bits)"), ".4f"
+        )
+        | dict.fromkeys(
+            (
+                "effective states",
+                "slowest time scale (tokens)",
+                "longest cycle (tokens it lasts)",
+            ),
+            ".2f",
+        ),
         note="Tokens until the distribution of the state is within 1e-6 of the stationary one in "
         "total variation, from the worst start and averaged over starts. Temperature 0 is greedy: "
-        "a chain that goes round a cycle, or has several closed classes, never settles.",
+        "a chain that goes round a cycle, or has several closed classes, never settles. Effective "
+        "states are two to the power of the entropy of the stationary distribution. A time scale "
+        "is when 1/e is left of what fades; a cycle goes round at least once before that.",
     )
+
+
+def longest_cycle(scales: TimeScales) -> Cell:
+    """How long the longest-lived cycle lasts, where there is one."""
+    return scales.cycles[0].tokens if scales.cycles else None
 
 
 def by_steps(about: Subject, steps: Sequence[int], progress: Progress | None) -> Table:

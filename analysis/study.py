@@ -90,7 +90,7 @@ class Table:
         if isinstance(value, str | Fraction):
             return str(value)
         if column in self.formats:
-            return format(value, self.formats[column])
+            return format(value, self.formats[column]).replace("inf", "infinite")
         return f"{value:,}" if isinstance(value, int) else format_number(value)
 
     def to_csv(self) -> str:

@@ -17,13 +17,20 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.cli.demo import TEXT
 from fsm_gpt.errors import (
     FsmGptError,
+    InvalidArgument,
     NotConverged,
     NotDefined,
     NotUnique,
     StateSpaceTooLarge,
 )
 from fsm_gpt.extract import extract
-from fsm_gpt.markov import MixingTime, mixing_time
+from fsm_gpt.markov import (
+    MinimalMachine,
+    MixingTime,
+    minimize,
+    mixing_time,
+    stationary_distribution,
+)
 
 if TYPE_CHECKING:
     from fsm_gpt.gpt import TrainingRun
@@ -39,6 +46,8 @@ __all__ = [
     "asked",
     "baby",
     "data_chain",
+    "effective_states",
+    "merged",
     "mixed",
     "picked",
     "subject",
@@ -155,6 +164,29 @@ def answer(question: Callable[[], T], pick: Callable[[T], Cell]) -> Cell:
     'not unique'
     """
     return picked(asked(question), pick)
+
+
+def effective_states(chain: Chain) -> Cell:
+    """Two to the power of the entropy of the stationary distribution, or why there is none.
+
+    >>> effective_states(Chain([[0.5, 0.5]] * 4))
+    4.0
+    """
+    return answer(lambda: stationary_distribution(chain.floats()).effective_states, float)
+
+
+def merged(chain: Chain, price: float) -> MinimalMachine | str:
+    """The smallest machine found at a price in bits per token, or why there is none.
+
+    Where the price merges everything, that is the machine of one state.
+
+    >>> merged(Chain([[0.5, 0.5]] * 4), 0.01).n_states
+    1
+    """
+    try:
+        return asked(lambda: minimize(chain, max_kl_rate=price))
+    except InvalidArgument:
+        return asked(lambda: minimize(chain, max_states=1))
 
 
 @lru_cache(maxsize=32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from analysis.study import Progress
@@ -17,7 +18,15 @@ from fsm_gpt.markov.row_entropy import row_entropies, surprise
 if TYPE_CHECKING:
     from fsm_gpt.gpt import TrainingRun
 
-__all__ = ["Trained", "arrow", "probability", "train_all", "window_bits", "window_floor"]
+__all__ = [
+    "Trained",
+    "arrow",
+    "gpt_chain",
+    "probability",
+    "train_all",
+    "window_bits",
+    "window_floor",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +75,36 @@ def train_all(
         if progress is not None:
             progress(place, of or len(wanted), f"seed {seed}, {steps:,} steps")
     return found
+
+
+@lru_cache(maxsize=128)
+def gpt_chain(
+    text: str,
+    *,
+    context: int,
+    seed: int,
+    steps: int,
+    learning_rate: float,
+    vocabulary: str | None = None,
+    batch: int | None = None,
+    n_layer: int = 4,
+    n_embd: int = 16,
+) -> Chain:
+    """The chain of a GPT trained on another text; the same training is done once."""
+    from fsm_gpt.gpt import train
+
+    found = train(
+        text,
+        context=context,
+        seed=seed,
+        steps=steps,
+        learning_rate=learning_rate,
+        vocabulary=vocabulary,
+        batch=batch,
+        n_layer=n_layer,
+        n_embd=n_embd,
+    )
+    return extract(found.model)
 
 
 def window_bits(chain: Chain) -> float:

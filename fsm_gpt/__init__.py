@@ -68,6 +68,7 @@ _PUBLIC = {
         "lumping",
         "mean_first_passage",
         "memory_curve",
+        "metastable_sets",
         "minimize",
         "mixing_bounds",
         "mixing_time",
@@ -79,6 +80,7 @@ _PUBLIC = {
         "spectrum",
         "stationary_distribution",
         "time_reversal",
+        "time_scales",
         "until",
     ],
     "fsm_gpt.patterns": ["pattern"],
@@ -154,6 +156,7 @@ if TYPE_CHECKING:
         lumping as lumping,
         mean_first_passage as mean_first_passage,
         memory_curve as memory_curve,
+        metastable_sets as metastable_sets,
         minimize as minimize,
         mixing_bounds as mixing_bounds,
         mixing_time as mixing_time,
@@ -165,6 +168,7 @@ if TYPE_CHECKING:
         spectrum as spectrum,
         stationary_distribution as stationary_distribution,
         time_reversal as time_reversal,
+        time_scales as time_scales,
         until as until,
     )
     from fsm_gpt.patterns import pattern as pattern

@@ -361,6 +361,36 @@ MUTANTS = [
         "into * (int(number.max()) + 1) + number",
         "number",
     ),
+    Mutant(
+        "a cycle is taken for slow",
+        "return self.turn_tokens < math.inf and self.turn_tokens <= self.tokens",
+        "return self.turn_tokens < math.inf and self.turn_tokens > self.tokens",
+    ),
+    Mutant(
+        "an eigenvalue proven to be too near",
+        "last = float(beta[-1]) + float(off[-1]) * rho",
+        "last = 0 * float(beta[-1]) + float(off[-1]) * rho",
+    ),
+    Mutant(
+        "an eigenvalue without the quadratic term",
+        "below = (1 - alpha) ** 2 - 4 * kappa * widest",
+        "below = (1 - alpha) ** 2 - 4 * kappa * 0 * widest",
+    ),
+    Mutant(
+        "flux between sets to the wrong successor",
+        "yield source, token, source % R * V + token, flow[place, token]",
+        "yield source, token, source // V * V + token, flow[place, token]",
+    ),
+    Mutant(
+        "functions that are not orthonormal under pi",
+        "return np.asarray(np.linalg.solve(R.T, table.T).T)",
+        "return np.asarray(table @ R)",
+    ),
+    Mutant(
+        "a stay as if all of the time were spent in the set",
+        "leave, stay = flux.leaving / flux.share, flux.share / flux.leaving",
+        "leave, stay = flux.leaving / flux.share, 1 / flux.leaving",
+    ),
 ]
 
 

@@ -33,6 +33,7 @@ VERBS = (
     "compare",
     "minimize",
     "sensitivity",
+    "slow",
     "ask",
     "export",
     "capacity",

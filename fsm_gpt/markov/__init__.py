@@ -24,6 +24,7 @@ from fsm_gpt.markov.length_result import LengthDistribution
 from fsm_gpt.markov.limiting import LimitingDistribution, limiting_distribution
 from fsm_gpt.markov.lumping import Lumping, lumping
 from fsm_gpt.markov.memory import MemoryCurve, memory_curve
+from fsm_gpt.markov.metastable import MetastableSets, metastable_sets
 from fsm_gpt.markov.minimal_machine import MinimalMachine
 from fsm_gpt.markov.minimize import minimize
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
@@ -46,6 +47,7 @@ from fsm_gpt.markov.sensitivity import RowSensitivity, row_sensitivity
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
 from fsm_gpt.markov.steps import StepDistribution, distribution_after
+from fsm_gpt.markov.time_scales import TimeScales, time_scales
 from fsm_gpt.markov.until import Until, always, eventually, until
 from fsm_gpt.markov.visits import ExpectedVisits, expected_visits
 
@@ -72,6 +74,7 @@ __all__ = [
     "Lumping",
     "MeanFirstPassage",
     "MemoryCurve",
+    "MetastableSets",
     "MinimalMachine",
     "MixingBounds",
     "MixingTime",
@@ -86,6 +89,7 @@ __all__ = [
     "StationaryDistribution",
     "StationaryProbability",
     "StepDistribution",
+    "TimeScales",
     "TokenEntropy",
     "Until",
     "absorption",
@@ -112,6 +116,7 @@ __all__ = [
     "lumping",
     "mean_first_passage",
     "memory_curve",
+    "metastable_sets",
     "minimize",
     "mixing_bounds",
     "mixing_time",
@@ -124,5 +129,6 @@ __all__ = [
     "spectrum",
     "stationary_distribution",
     "time_reversal",
+    "time_scales",
     "until",
 ]

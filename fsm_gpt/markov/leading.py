@@ -37,7 +37,7 @@ from fsm_gpt.markov.algebra import conversion_error
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.result import Bounded, read_only
 
-__all__ = ["LeadingEigenvalues", "leading_eigenvalues"]
+__all__ = ["LeadingEigenvalues", "arnoldi", "leading_eigenvalues"]
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
@@ -123,7 +123,7 @@ def leading_eigenvalues(chain: Chain, *, most: int = 6) -> LeadingEigenvalues:
         values, functions = np.linalg.eig(np.asarray(chain.matrix(), dtype=np.float64))
         method = "dense eigenvalues"
     else:
-        values, functions = _arnoldi(chain, most)
+        values, functions = arnoldi(chain, most)
         method = "Arnoldi's method (ARPACK)"
     order = np.lexsort((-values.imag, -values.real, -np.round(np.abs(values), 12)))[:most]
     values = values[order].astype(np.complex128)
@@ -146,14 +146,28 @@ def leading_eigenvalues(chain: Chain, *, most: int = 6) -> LeadingEigenvalues:
     )
 
 
-def _arnoldi(chain: Chain, most: int) -> tuple[Any, Any]:
+def arnoldi(chain: Chain, most: int, *, accuracy: float = 0.0) -> tuple[Any, Any]:
+    """The eigenvalues of largest modulus, in any order, and functions of shape (N, most).
+
+    Parameters
+    ----------
+    accuracy
+        Relative, at which an eigenvalue is taken to be found; 0 is that of floats. Those apart
+        from others are far more accurate by the time that the last of a crowd is.
+
+    Raises
+    ------
+    NotConverged
+        They do not settle.
+    """
     from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 
     N = chain.n_states
     P: Any = LinearOperator((N, N), matvec=lambda f: chain.expect(np.ravel(f)), dtype=np.float64)
     begin = np.random.default_rng(0).uniform(0.5, 1.5, N)  # fixed, so that answers repeat
     try:
-        found: Any = eigs(P, k=most, which="LM", v0=begin, ncv=max(4 * most, 20), maxiter=200)
+        ncv = max(4 * most, 20)
+        found: Any = eigs(P, k=most, which="LM", v0=begin, ncv=ncv, maxiter=200, tol=accuracy)
     except ArpackNoConvergence as problem:
         raise NotConverged(
             f"leading eigenvalues: Arnoldi's method found {len(problem.eigenvalues)} of {most} in "

@@ -43,7 +43,7 @@ from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, read_only
 from fsm_gpt.space import ContextSpace
 
-__all__ = ["Spectrum", "exact_order", "spectrum"]
+__all__ = ["Spectrum", "eigenpairs", "exact_order", "spectrum"]
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
@@ -139,7 +139,7 @@ def spectrum(chain: Chain) -> Spectrum:
         values = np.ones(1, dtype=np.complex128)
         condition, radius = np.ones(1), np.zeros(1)
     else:
-        values, condition, radius = _eigenvalues(reduced.matrix())
+        values, _, condition, radius = eigenpairs(reduced.matrix())
     worst = float(radius.max())
     bound: Bound = worst if math.isfinite(worst) else UNCERTIFIED
     method = "dense eigenvalues"
@@ -160,8 +160,11 @@ def spectrum(chain: Chain) -> Spectrum:
     )
 
 
-def _eigenvalues(P: Floats) -> tuple[Complexes, Floats, Floats]:
-    """Eigenvalues, their condition numbers and the radii of their discs."""
+def eigenpairs(P: Floats) -> tuple[Complexes, Complexes, Floats, Floats]:
+    """Eigenvalues by decreasing modulus, functions, condition numbers and radii of discs.
+
+    Function k is column k.
+    """
     from scipy.linalg import eig
 
     answer: Any = eig(P, left=True, right=True)
@@ -172,7 +175,7 @@ def _eigenvalues(P: Floats) -> tuple[Complexes, Floats, Floats]:
     # By modulus, then by real part and sign of the imaginary one, so that the order is fixed.
     keys = (-values.imag, -values.real, -np.round(np.abs(values), 12))
     order = np.lexsort(keys)
-    return values[order], np.asarray(condition)[order], radius[order]
+    return values[order], right[:, order], np.asarray(condition)[order], radius[order]
 
 
 def _radii(P: Floats, values: Complexes, X: Complexes) -> Floats:

@@ -12,9 +12,11 @@ from analysis import (
     entropy_rate,
     environment,
     loop,
+    period_five,
     reachable,
     stationary,
     structure,
+    tasks,
 )
 from analysis.commands import Run
 from analysis.study import Study
@@ -25,6 +27,8 @@ RUNS: dict[str, Run] = {
     "stationary": stationary.run,
     "structure": structure.run,
     "entropy_rate": entropy_rate.run,
+    "period_five": period_five.run,
+    "tasks": tasks.run,
     "reachable": reachable.run,
     "asked": asked.run,
     "environment": environment.run,

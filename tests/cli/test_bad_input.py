@@ -68,6 +68,7 @@ VERBS_THAT_READ = [
     "estimate",
     "compare",
     "minimize",
+    "slow",
     "export",
 ]
 NEITHER = "neither a chain file nor a checkpoint"

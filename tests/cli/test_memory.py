@@ -21,6 +21,7 @@ READING = {
     "simulate": [],
     "compare": ["--text", "0110110"],
     "minimize": ["--max-states", "2"],
+    "slow": [],
     "export": ["-o", "x.csv"],
 }
 
@@ -48,7 +49,7 @@ def test_a_chain_file_is_not_even_read(
     assert "--max-memory" in said.error
 
 
-@pytest.mark.parametrize("verb", ["analyze", "report", "compare", "minimize"])
+@pytest.mark.parametrize("verb", ["analyze", "report", "compare", "minimize", "slow"])
 def test_an_analysis_needs_more_than_its_chain(fsm_gpt, folder: Path, verb: str) -> None:
     rows = np.random.default_rng(0).dirichlet(np.ones(2), size=2**12)
     save(Chain(rows), folder / "c")
