@@ -32,7 +32,7 @@ import numpy.typing as npt
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.algebra import conversion_error
 from fsm_gpt.markov.complete import require_complete
-from fsm_gpt.markov.paired import Law, of_one_vocabulary, pair, rows_of
+from fsm_gpt.markov.paired import Law, context_length, of_one_vocabulary, pair, rows_of
 from fsm_gpt.markov.row_entropy import row_entropies, surprise
 from fsm_gpt.markov.stationary import heaviest
 from fsm_gpt.result import (
@@ -197,6 +197,8 @@ def measured(
     bound: Bound = UNCERTIFIED
     if both.bound != UNCERTIFIED and math.isfinite(total):
         roundings = (n + 6 * V + 24) * _UNIT + converted + 6 * rows_error
+        if None in (context_length(reference), context_length(model)):
+            roundings += 2 * n * rows_error  # which moves the long run of pairs
         bound = (float(both.bound) + roundings) * (total + floor) * (1 + 2.0**-40)
     elif both.bound != UNCERTIFIED:
         bound = 0.0

@@ -16,7 +16,8 @@ Travers & Crutchfield (2011), J. Stat. Phys. 145, 1181-1201 (how tokens tell the
 
 from __future__ import annotations
 
-from typing import NamedTuple, NoReturn
+from collections.abc import Sequence
+from typing import NamedTuple, NoReturn, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -111,8 +112,8 @@ def _product(reference: Chain, model: Chain, pi: Numbers, what: str) -> Product 
         after = follow(there[which], edges.token[edge])
         target = np.where(after < 0, -1, edges.target[edge] * N + after)
         parts.append(_Moves(layer[which], edge, target))
-        layer = np.setdiff1d(target[target >= 0], known)
-        known = np.union1d(known, layer)
+        layer = _new(target[target >= 0], known)
+        known = np.sort(np.concatenate([known, layer]), kind="stable")
         if len(known) > MOST_PAIRS:
             raise StateSpaceTooLarge(
                 f"{what}: more than {MOST_PAIRS:,} pairs of a state of the reference and one of "
@@ -129,9 +130,10 @@ def _product(reference: Chain, model: Chain, pi: Numbers, what: str) -> Product 
         return None
     (kept,) = closed
     first, second = np.divmod(kept, N)
-    if len(np.unique(first)) == len(first):
+    if (first[1:] != first[:-1]).all():
         return Product(first, second, None)
-    inside = np.isin(moves.source, kept)
+    at = np.minimum(np.searchsorted(kept, moves.source), len(kept) - 1)
+    inside = kept[at] == moves.source
     edge = moves.edge[inside]
     chain = Chain.from_edges(
         np.searchsorted(kept, moves.source[inside]),
@@ -139,9 +141,36 @@ def _product(reference: Chain, model: Chain, pi: Numbers, what: str) -> Product 
         np.searchsorted(kept, moves.target[inside]),
         edges.probability[edge],
         vocabulary=reference.vocabulary,
-        states=Pairs(reference.states, tuple(model.labels()), first, second),
+        states=Pairs(reference.states, _Names(model), first, second),
     )
     return Product(first, second, chain)
+
+
+class _Names(Sequence[str]):
+    """The names of a chain's states, each made when it is asked for."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+
+    def __len__(self) -> int:
+        return self.chain.n_states
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[str]: ...
+    def __getitem__(self, place: int | slice) -> str | list[str]:
+        if isinstance(place, slice):
+            return self.chain.labels(range(len(self))[place])
+        return self.chain.label(place)
+
+
+def _new(found: Ids, known: Ids) -> Ids:
+    """What of it is not known yet, ascending; ``known`` is too."""
+    found = np.sort(found)
+    found = found[np.append(True, found[1:] != found[:-1])[: len(found)]]
+    place = np.minimum(np.searchsorted(known, found), len(known) - 1)
+    return np.asarray(found[known[place] != found])
 
 
 class _Follow:
