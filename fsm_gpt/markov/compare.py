@@ -151,7 +151,7 @@ def compare(reference: Chain, model: Chain) -> Comparison:
         The reference has several closed classes, or its tokens do not tell in which state a
         model is whose states are plain names.
     NotDefined
-        The reference ends, or a model whose states are plain names rules out what it does.
+        One of the two ends, or a model whose states are plain names rules out what it does.
 
     References
     ----------

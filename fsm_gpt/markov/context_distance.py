@@ -94,11 +94,10 @@ def context_distance(
     """
     for chain in (reference, model):
         require_complete(chain, "context distance")
-        if chain.end is not None or chain.kind == "symbolic":
-            what = "its texts end" if chain.end is not None else "its rows hold symbols"
+        if chain.kind == "symbolic":
             raise NotDefined(
-                f"context distance: there is no law of tokens in the long run of one of the two, "
-                f"because {what}. Take the chain before with_stop(), with numbers for symbols."
+                "context distance: the rows of one of the two hold symbols, which have no value. "
+                "Put numbers in for them first."
             )
     of_one_vocabulary(reference, model, "context distance")
     n = _tokens(reference, model, n_tokens)

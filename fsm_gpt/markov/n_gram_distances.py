@@ -40,7 +40,7 @@ from fsm_gpt.markov.compare import measured
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.entropy import entropy_rate
 from fsm_gpt.markov.n_gram import n_gram_of
-from fsm_gpt.markov.paired import Law, of_one_vocabulary
+from fsm_gpt.markov.paired import Law, context_length, of_one_vocabulary
 from fsm_gpt.markov.row_entropy import Rows, mean_entropy
 from fsm_gpt.markov.token_blocks import BlockLaw, block_law, check_order
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
@@ -148,6 +148,8 @@ def n_gram_distances(
     for order in orders:
         laws = [block_law(chain, order + 1, _WHAT) for chain in (reference, model)]
         (p, p_safe), (q, q_safe) = (_conditional(law, model.n_tokens) for law in laws)
+        p = h_P if _sees_all(reference, order) else p
+        q = h_Q if _sees_all(model, order) else q
         across = _cross(*laws, model.n_tokens)
         towards, its_bound, reason = _towards(reference, model, order, laws[0])
         columns.append((p - h_P, q - h_Q, towards, across - h_Q))
@@ -174,6 +176,12 @@ def n_gram_distances(
         error_bound=max(map(float, errors)) if certain else UNCERTIFIED,
         uncertified_because="" if certain else next(filter(None, reasons), ""),
     )
+
+
+def _sees_all(chain: Chain, order: int) -> bool:
+    """Whether so many tokens are all that the chain looks back on, and h_k is h."""
+    length = context_length(chain)
+    return length is not None and length <= order
 
 
 def _conditional(law: BlockLaw, V: int) -> tuple[float, bool]:

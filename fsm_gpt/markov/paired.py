@@ -90,14 +90,14 @@ def context_length(chain: Chain) -> int | None:
 
 
 def of_one_vocabulary(reference: Chain, model: Chain, what: str) -> None:
-    """Refuse two chains that do not read the same tokens, or a reference whose texts end.
+    """Refuse two chains that do not read the same tokens for ever.
 
     Raises
     ------
     InvalidArgument
         The vocabularies differ.
     NotDefined
-        The reference has an END.
+        One of the two has an END.
     """
     if reference.vocabulary.tokens != model.vocabulary.tokens:
         raise InvalidArgument(
@@ -105,11 +105,12 @@ def of_one_vocabulary(reference: Chain, model: Chain, what: str) -> None:
             f"reference, {' '.join(model.vocabulary.shown[:12])} in the model. Give the text's "
             f"chain the model's vocabulary: Chain.from_text(..., vocabulary=model.vocabulary)."
         )
-    if reference.end is not None:
-        raise NotDefined(
-            f"{what}: the texts of the reference end, so in its long run there is END alone and "
-            f"nothing to predict. Compare the chains as they are before with_stop()."
-        )
+    for chain, name in ((reference, "reference"), (model, "model")):
+        if chain.end is not None:
+            raise NotDefined(
+                f"{what}: the texts of the {name} end, and the two are compared on texts that go "
+                f"on for ever. Compare the chains as they are before with_stop()."
+            )
 
 
 def pair(reference: Chain, model: Chain, what: str, *, law: Law | None = None) -> Paired:
@@ -128,7 +129,7 @@ def pair(reference: Chain, model: Chain, what: str, *, law: Law | None = None) -
         The reference has several closed classes, or the tokens do not tell what a model whose
         states are plain names is in.
     NotDefined
-        The reference ends, or such a model rules out what the reference does.
+        One of the two ends, or such a model rules out what the reference does.
     StateSpaceTooLarge
         There are too many contexts or pairs.
     """
