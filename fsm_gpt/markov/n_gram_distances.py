@@ -146,12 +146,12 @@ def n_gram_distances(
     errors: list[Bound] = []
     reasons = [rate.uncertified_because for rate in rates]
     for order in orders:
-        laws = [block_law(chain, order + 1, _WHAT) for chain in (reference, model)]
+        of_P, of_Q = laws = [block_law(chain, order + 1, _WHAT) for chain in (reference, model)]
         (p, p_safe), (q, q_safe) = (_conditional(law, model.n_tokens) for law in laws)
         p = h_P if _sees_all(reference, order) else p
         q = h_Q if _sees_all(model, order) else q
-        across = _cross(*laws, model.n_tokens)
-        towards, its_bound, reason = _towards(reference, model, order, laws[0])
+        across = _cross(of_P, of_Q, model.n_tokens)
+        towards, its_bound, reason = _towards(reference, model, order, of_P)
         columns.append((p - h_P, q - h_Q, towards, across - h_Q))
         reasons += [law.reason for law in laws]
         reasons += [reason, "" if p_safe and q_safe else "entropies so small lose digits"]

@@ -163,7 +163,7 @@ def _by_suffix(reference: Chain, model: Chain, seen: Ids, M: int, what: str) -> 
     if isinstance(here, ContextSpace) and isinstance(there, ContextSpace):
         number = seen - here.offset(here.length)
         if (number >= 0).all():
-            return number % len(here.vocabulary) ** M + there.offset(M)
+            return np.asarray(number % len(here.vocabulary) ** M + there.offset(M))
     table = here.contexts()
     assert table is not None
     return _found(model, table[seen][:, -M:], reference, what)

@@ -115,7 +115,7 @@ def extended(chain: Chain, words: Words, n_tokens: int, what: str = "blocks") ->
     """
     edges = chain.edges()
     start = np.searchsorted(edges.source, np.arange(chain.n_states + 1))
-    V, N = chain.n_tokens, chain.n_states
+    V = chain.n_tokens
     number, state, weight = words
     for _ in range(n_tokens):
         counts = start[state + 1] - start[state]
@@ -134,7 +134,6 @@ def extended(chain: Chain, words: Words, n_tokens: int, what: str = "blocks") ->
             first = np.flatnonzero(new)
             number, state = number[first], state[first]
             weight = np.add.reduceat(weight, first)
-    assert len(state) and state.max() < N
     return Words(number, state, weight)
 
 

@@ -102,9 +102,7 @@ def test_drift_against_powers_of_the_matrix(pair: tuple[Chain, Chain], steps: in
     L = max(P.context or 0, Q.context or 0)
     mu = fg.stationary_distribution(unrolled(P, L)).pi
     q = unrolled(Q, L)
-    entropies = [
-        -math.fsum(float(p) * math.log2(p) for p in row) for row in q.next_token.tolist()
-    ]
+    entropies = [-math.fsum(float(p) * math.log2(p) for p in row) for row in q.next_token.tolist()]
     for reference, model in ((P, Q), (P.floats(), Q.floats()), (P, under_plain_names(Q))):
         found = fg.entropy_drift(reference, model, steps=steps)
         assert found.steps == steps
@@ -136,9 +134,7 @@ def test_drift_ends_at_the_model_s_own_rate(data: st.DataObject) -> None:
 
 def test_drift_into_one_of_two_classes() -> None:
     """From 0 the model goes to a loop of two coins or to silence, 1/2 each: 1/2 bit."""
-    model = Chain.from_matrix(
-        [[0, 0.5, 0.5, 0], [0, 0.5, 0, 0.5], [0, 0, 1, 0], [0, 0.5, 0, 0.5]]
-    )
+    model = Chain.from_matrix([[0, 0.5, 0.5, 0], [0, 0.5, 0, 0.5], [0, 0, 1, 0], [0, 0.5, 0, 0.5]])
     data = Chain.from_edges(
         [0, 1, 2, 3], [0, 0, 0, 0], [0, 0, 0, 0], [1.0] * 4,
         vocabulary=4, states=model.states,

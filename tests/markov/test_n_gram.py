@@ -180,9 +180,7 @@ def even_process_with_errors() -> Chain:
 
 @given(two_contexts(), st.integers(1, 4))
 @settings(max_examples=30)
-def test_total_variation_is_half_the_sum_over_all_texts(
-    pair: tuple[Chain, Chain], n: int
-) -> None:
+def test_total_variation_is_half_the_sum_over_all_texts(pair: tuple[Chain, Chain], n: int) -> None:
     """Levin & Peres (2017), proposition 4.2, in rationals."""
     P, Q = pair
     mu, nu = (law_of_texts(chain, n) for chain in pair)
