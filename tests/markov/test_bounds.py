@@ -209,6 +209,11 @@ LONG_RUN = {
     "stationary distribution": fg.stationary_distribution,
     "time reversal": fg.time_reversal,
     "compare": lambda chain: fg.compare(chain, chain),
+    "calibration": lambda chain: fg.calibration(chain, chain),
+    "context distance": lambda chain: fg.context_distance(chain, chain),
+    "entropy drift": lambda chain: fg.entropy_drift(chain, chain),
+    "n-gram": lambda chain: fg.n_gram(chain, 1),
+    "n-gram distances": lambda chain: fg.n_gram_distances(chain, chain),
 }
 
 
@@ -230,7 +235,7 @@ def test_every_public_question_about_chains_was_thought_of() -> None:
     # These ask for an END, which is tested beside them.
     in_their_own_words |= {"length_distribution", "last_before_end", "quasi_stationary"}
     assert asked - finite - from_both_sides - in_their_own_words == {
-        name.lower().replace(" ", "_") for name in LONG_RUN
+        name.lower().replace(" ", "_").replace("-", "_") for name in LONG_RUN
     }
 
 
