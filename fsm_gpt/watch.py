@@ -7,23 +7,20 @@ step s is that of a model trained for s steps from the same seed.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from fsm_gpt.about_model import own_space, rules_of
+from fsm_gpt.album import Album, listed, refuse_too_large
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
-from fsm_gpt.cutting import analysis_bytes
 from fsm_gpt.decoding import Rule
-from fsm_gpt.errors import FsmGptError, InvalidArgument, InvalidChain, NotConverged
-from fsm_gpt.errors import StateSpaceTooLarge
-from fsm_gpt.extract import extract
-from fsm_gpt.learning.measure import Snapshot, Yardstick, measured
-from fsm_gpt.learning.watched import Watched, gathered
-from fsm_gpt.markov.remembered import forget
+from fsm_gpt.errors import InvalidArgument, NotConverged
+from fsm_gpt.learning.measure import Yardstick
+from fsm_gpt.learning.watched import Watched
 from fsm_gpt.space import ContextSpace, Vocabulary
 
 if TYPE_CHECKING:
@@ -124,15 +121,17 @@ def watch(
     rules = rules_of(decoding, where="watch")
     named = vocabulary_for(text, vocabulary)
     states = ContextSpace(named, context)
-    _refuse_too_large(
+    refuse_too_large(
         len(named), context, len(looked) * len(chosen) if keep_chains else 1, max_memory_gib
     )
     yardstick = Yardstick.of(text, context=context, vocabulary=named, end=end)
-    album = _Album(rules, yardstick, states, keep_chains, max_memory_gib)
+    album = Album(rules, yardstick, states, keep_chains, max_memory_gib)
     wanted, last = set(looked), looked[-1]
     for number, seed in enumerate(chosen):
 
-        def look(step: int, model: GPT, loss: float, seed: int = seed, number: int = number) -> None:
+        def look(
+            step: int, model: GPT, loss: float, seed: int = seed, number: int = number
+        ) -> None:
             if step in wanted:
                 album.take(seed, step, model)
             if progress is not None:
@@ -164,8 +163,7 @@ def watch(
 
 
 def watch_models(
-    models: Iterable[tuple[int, Model | Chain]]
-    | Mapping[str, Iterable[tuple[int, Model | Chain]]],
+    models: Iterable[tuple[int, Model | Chain]] | Mapping[str, Iterable[tuple[int, Model | Chain]]],
     text: str | Sequence[str] | None = None,
     *,
     vocabulary: Vocabulary | str | int | Sequence[str] | None = None,
@@ -224,126 +222,22 @@ def watch_models(
     series = dict(models) if isinstance(models, Mapping) else {"run": models}
     if not series:
         raise InvalidArgument("watch_models: there is no series of models. Give one.")
-    album: _Album | None = None
+    album: Album | None = None
     named: Vocabulary | None = None
     for name, pairs in series.items():
         for step, model in pairs:
             if album is None:
                 named, states = _space(model, vocabulary, context, truncate_to)
-                _refuse_too_large(len(named), states.length, 1, max_memory_gib)
+                refuse_too_large(len(named), states.length, 1, max_memory_gib)
                 yardstick = None
                 if text is not None:
-                    yardstick = Yardstick.of(
-                        text, context=states.length, vocabulary=named, end=end
-                    )
-                album = _Album(rules, yardstick, states, keep_chains, max_memory_gib)
+                    yardstick = Yardstick.of(text, context=states.length, vocabulary=named, end=end)
+                album = Album(rules, yardstick, states, keep_chains, max_memory_gib)
             album.take(name, _step(step), model, truncate_to=truncate_to, context=context)
     if album is None or named is None:
         raise InvalidArgument("watch_models: the series of models is empty. Give a model or more.")
     words = text if text is None or isinstance(text, str) else named.separator.join(text)
     return album.bound(words, names=tuple(series))
-
-
-class _Album:
-    """What has been taken so far, run by run."""
-
-    def __init__(
-        self,
-        rules: tuple[Rule, ...],
-        yardstick: Yardstick | None,
-        space: ContextSpace,
-        keep_chains: bool,
-        max_memory_gib: float,
-    ) -> None:
-        self.rules, self.yardstick, self.space = rules, yardstick, space
-        self.keep, self.max_memory_gib = keep_chains, max_memory_gib
-        self.taken: dict[int | str, list[tuple[int, Snapshot, Chain | None]]] = {}
-        self.before: Chain | None = None
-        self.n_kept = 0
-
-    def take(
-        self,
-        run: int | str,
-        step: int,
-        model: Model | Chain,
-        *,
-        truncate_to: int | None = None,
-        context: int | None = None,
-    ) -> None:
-        """Extract, decode and measure a model as it now is."""
-        pictures = self.taken.setdefault(run, [])
-        if pictures and step <= pictures[-1][0]:
-            raise InvalidArgument(
-                f"watch: step {step} comes after step {pictures[-1][0]}, and steps have to ascend. "
-                f"Sort the models by their steps."
-            )
-        V, L = len(self.space.vocabulary), self.space.length
-        self.n_kept += self.keep
-        _refuse_too_large(V, L, self.n_kept, self.max_memory_gib)
-        undecoded = self._extracted(model, run, step, truncate_to, context)
-        chain = undecoded.with_decoding(*self.rules) if self.rules else undecoded
-        before = self.before if pictures else None
-        snapshot = measured(
-            chain, undecoded=undecoded, yardstick=self.yardstick, before=before
-        )
-        forget(chain)
-        self.before = chain
-        pictures.append((step, snapshot, chain if self.keep else None))
-
-    def _extracted(
-        self,
-        model: Model | Chain,
-        run: int | str,
-        step: int,
-        truncate_to: int | None,
-        context: int | None,
-    ) -> Chain:
-        try:
-            chain = (
-                model
-                if isinstance(model, Chain)
-                else extract(
-                    model,
-                    vocabulary=self.space.vocabulary,
-                    context=context,
-                    truncate_to=truncate_to,
-                    max_memory_gib=self.max_memory_gib,
-                )
-            )
-        except InvalidChain as problem:
-            raise NotConverged(
-                f"watch, {run}: after {step} steps the model has no chain, as the weights of one "
-                f"that diverged have none ({problem})"
-            ) from None
-        if not chain.is_window or chain.states != self.space:
-            raise InvalidArgument(
-                f"watch: the model of {run} at step {step} has {chain!r}, and those before it have "
-                f"all contexts of {self.space.length} over {len(self.space.vocabulary)} tokens. "
-                f"Watch models of one vocabulary and context, and chains over all contexts."
-            )
-        return chain
-
-    def bound(self, text: str | None, *, names: tuple[str, ...] = ()) -> Watched:
-        """All that was taken, as one answer."""
-        for name in names:
-            self.taken.setdefault(name, [])
-        steps = {run: tuple(step for step, _, _ in taken) for run, taken in self.taken.items()}
-        first, *others = steps
-        for other in others:
-            if steps[other] != steps[first]:
-                raise InvalidArgument(
-                    f"watch: the series {first} and {other} were looked at after different numbers "
-                    f"of steps, {_listed(steps[first])} and {_listed(steps[other])}. A band needs "
-                    f"the same steps in all; give those that they share, or watch each by itself."
-                )
-        return gathered(
-            self.taken,
-            context=self.space.length,
-            vocabulary=self.space.vocabulary,
-            decoding=self.rules,
-            text=text,
-            yardstick=self.yardstick,
-        )
 
 
 # ---- what is asked for ----
@@ -355,7 +249,7 @@ def _steps(steps: Iterable[int]) -> tuple[int, ...]:
         raise InvalidArgument(
             "watch: there is no step at which to look. Give some, such as (0, 10, 50) or range(51)."
         )
-    for before, after in zip(looked, looked[1:], strict=False):
+    for before, after in pairwise(looked):
         if after <= before:
             raise InvalidArgument(
                 f"watch: step {after} comes after step {before}, and steps have to ascend, each "
@@ -377,15 +271,10 @@ def _seeds(seeds: Iterable[int]) -> tuple[int, ...]:
     chosen = tuple(seeds)
     if not chosen or len(set(chosen)) < len(chosen):
         raise InvalidArgument(
-            f"watch: the seeds are {_listed(chosen)}, and each training needs one of its own. Give "
+            f"watch: the seeds are {listed(chosen)}, and each training needs one of its own. Give "
             f"one or more different seeds, such as range(20)."
         )
     return chosen
-
-
-def _listed(names: Sequence[object], most: int = 8) -> str:
-    shown = ", ".join(map(str, names[:most])) or "none"
-    return shown + (", ..." if len(names) > most else "")
 
 
 def _space(
@@ -404,28 +293,3 @@ def _space(
         return model.vocabulary, model.states
     named, _, length = own_space(model, vocabulary, context, truncate_to, where="watch_models")
     return named, ContextSpace(named, length)
-
-
-def _refuse_too_large(V: int, L: int, n_kept: int, max_memory_gib: float) -> None:
-    """Refuse what does not fit before it is begun: one analysis, and the rows that are kept."""
-    log2_states = L * math.log2(max(V, 2))
-    kept = analysis = math.inf
-    if log2_states < 60:
-        states = V**L
-        analysis = analysis_bytes(states, states * V) / 2**30
-        kept = 8 * states * V * n_kept / 2**30
-    if analysis + kept <= max_memory_gib:
-        return
-    size = f"{V}**{L} contexts"
-    if analysis > max_memory_gib:
-        raise StateSpaceTooLarge(
-            f"watch: a chain of {size} needs {analysis:,.1f} GiB to be measured, above the limit of "
-            f"{max_memory_gib:g} GiB. Shorten the context, watch fewer kinds of tokens, or raise "
-            f"max_memory_gib where there is more memory."
-        )
-    raise StateSpaceTooLarge(
-        f"watch: {n_kept:,} chains of {size} need {kept:,.1f} GiB to be kept beside the "
-        f"{analysis:,.1f} GiB that measuring one takes, above the limit of {max_memory_gib:g} GiB. "
-        f"Watch fewer steps or seeds, keep the numbers alone (keep_chains=False), or raise "
-        f"max_memory_gib."
-    )

@@ -59,9 +59,9 @@ MEASURES = {
     "loss": Measure("nats per token", "loss on the text"),
     "cross_entropy": Measure("bits per token", "cross-entropy on the text's chain"),
     "kl_text": Measure("bits per token", "KL(text || model)"),
-    "kl_unigram": Measure("bits per token", "KL(unigram of the text || model)"),
-    "kl_bigram": Measure("bits per token", "KL(bigram of the text || model)"),
-    "nearest_order": Measure("tokens", "order of the nearest n-gram of the text"),
+    "kl_unigram": Measure("bits per token", "KL(unigram || model)"),
+    "kl_bigram": Measure("bits per token", "KL(bigram || model)"),
+    "nearest_order": Measure("tokens", "order of the nearest n-gram"),
     "entropy_rate": Measure("bits per token", "entropy rate"),
     "excess_entropy": Measure("bits", "excess entropy"),
     "largest_change": Measure("probability", "largest change since the step before"),
@@ -69,7 +69,7 @@ MEASURES = {
     "greedy_longest": Measure("states", "longest greedy cycle"),
     "second_eigenvalue": Measure("modulus", "second eigenvalue"),
     "induction": Measure("probability", "induction score"),
-    "induction_gain": Measure("probability", "induction score less the own bigram's"),
+    "induction_gain": Measure("probability", "induction score over own bigram"),
 }
 
 
@@ -193,8 +193,12 @@ def _against(
 
 
 def _nearest(to_order: Floats, bounds: Sequence[Bound]) -> Reading:
-    """The order of the nearest n-gram, the lowest of several; sure where the rest is surely farther."""
+    """The order of the nearest n-gram, the lowest of several; sure if the rest surely is farther."""
     order = int(np.argmin(to_order))
+    if not math.isfinite(to_order[order]):
+        return Reading(
+            math.nan, absent_because="the model rules out something that every n-gram does"
+        )
     if UNCERTIFIED in bounds:
         return Reading(float(order))
     errors = np.array([float(bound) for bound in bounds])

@@ -2,17 +2,18 @@
 
 Let d_k be the KL rate from the text's n-gram of order k to the model, KL(G_k || model) in bits per
 token (:mod:`fsm_gpt.learning.measure`), k = 0 to L. At each watched step the *nearest order* is
-the k of the least d_k, the smallest where several are least. A model of even rows is nearest to
-the unigram, since of all G_k that has the largest entropy. Two moments are defined:
+the k of the least d_k, the smallest where several are least; none where all are infinite. A model
+of even rows is nearest to the unigram, since of all G_k that has the largest entropy. Two moments
+are defined:
 
-- the *bigram step*, the first watched step with d_1 < d_0: the model is nearer to the text's bigram
-  than to its unigram;
-- the *text step*, the first watched step with d_L < d_1: it is nearer to the text's own chain than to
-  its bigram. Where L = 1 the two are the same chain, and there is no such moment.
+- the *bigram step*, the first watched step with d_1 < d_0: the model is nearer to the text's
+  bigram than to its unigram;
+- the *text step*, the first watched step with d_L < d_1: it is nearer to the text's own chain
+  than to its bigram. Where L = 1 the two are the same chain, and there is no such moment.
 
-Each is the first *watched* step of its kind. In between nothing is known, so watch densely where the
-moment matters. That a model stays so is not said either; ``lasting`` asks for the first step from
-which on it does at all watched steps.
+Each is the first *watched* step of its kind. In between nothing is known, so watch densely where
+the moment matters. That a model stays so is not said either; ``lasting`` asks for the first step
+from which on it does at all watched steps.
 
 References
 ----------
@@ -57,7 +58,9 @@ class Moments(Result):
             ("the text's bigram than to its unigram", self.bigram_step),
             ("the text's own chain than to its bigram", self.text_step),
         ):
-            lines.append(f"  {words}: {_in_words(steps)}")
+            same = steps is self.text_step and len(self.first_of_order[0]) == 2
+            said = "not defined, as with one token of context they are the same"
+            lines.append(f"  {words}: {said if same else _in_words(steps)}")
         return "\n".join(lines)
 
 
@@ -85,7 +88,8 @@ def moments(
     ((10,), (50,), ((0, 10, 50),))
     """
     orders = to_order.shape[2]
-    nearest = to_order.argmin(axis=2)
+    reached = np.isfinite(to_order.min(axis=2))
+    nearest = np.where(reached, to_order.argmin(axis=2), -1)
     bigram = to_order[:, :, 1] < to_order[:, :, 0]
     text = to_order[:, :, -1] < to_order[:, :, 1]
     return Moments(

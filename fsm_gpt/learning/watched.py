@@ -1,13 +1,7 @@
 """What was watched: every number at every step of every training, and what they have in common.
 
-Over several trainings a number has a *band* at each step: its median and two quantiles. A quantile
-q of n values is read off between the order statistics, at place q (n - 1) from 0, linearly
-(Hyndman & Fan 1996, definition 7).
-
-References
-----------
-Hyndman & Fan (1996), Sample quantiles in statistical packages, The American Statistician 50,
-361-365.
+The numbers are those of :mod:`fsm_gpt.learning.measure`, the bands over several trainings those of
+:mod:`fsm_gpt.learning.band`, the moments those of :mod:`fsm_gpt.learning.moments`.
 """
 
 from __future__ import annotations
@@ -22,48 +16,19 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotDefined
+from fsm_gpt.learning.band import Band, band
 from fsm_gpt.learning.measure import MEASURES, Change, Snapshot, Yardstick
 from fsm_gpt.learning.moments import Moments, moments
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Result, format_number, read_only, to_json
 from fsm_gpt.space import Vocabulary
 
-__all__ = ["Band", "Watched", "gathered"]
+__all__ = ["Watched", "gathered"]
 
 Floats = npt.NDArray[np.float64]
-Ids = npt.NDArray[np.int64]
 
 #: The columns of the table that is printed.
 SHOWN = ("loss", "kl_text", "nearest_order", "entropy_rate", "greedy_cycles", "second_eigenvalue")
-
-
-@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class Band(Result):
-    """A number over all trainings, at each step."""
-
-    measure: str
-    unit: str
-    steps: tuple[int, ...]
-    median: Floats
-    """Shape (steps,); not a number where no training has one."""
-    low: Floats
-    """The lower quantile."""
-    high: Floats
-    """The upper one."""
-    quantiles: tuple[float, float]
-    """Which two."""
-    n_runs: Ids
-    """How many trainings have a number at each step, shape (steps,)."""
-
-    def __str__(self) -> str:
-        low, high = self.quantiles
-        lines = [
-            f"{MEASURES[self.measure].words} in {self.unit}: median, and quantiles {low:g} and "
-            f"{high:g} over {int(self.n_runs.max())} trainings"
-        ]
-        rows = zip(self.steps, self.median, self.low, self.high, strict=True)
-        lines += [f"  step {s:>5,}: {m:.6g}  [{a:.6g}, {b:.6g}]" for s, m, a, b in rows]
-        return "\n".join(lines)
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -168,27 +133,7 @@ class Watched(Result):
             There is no number of this name, or the quantiles are not 0 <= low <= high <= 1.
         """
         values = self.number(measure)
-        if not 0 <= low <= high <= 1:
-            raise InvalidArgument(
-                f"watched: a band from {low!r} to {high!r} is none. Quantiles are between 0 and 1, "
-                f"the lower one first, such as low=0.1, high=0.9."
-            )
-        there = ~np.isnan(values)
-        three = np.full((3, values.shape[1]), np.nan)
-        for s in range(values.shape[1]):
-            some = values[there[:, s], s]
-            if len(some):
-                three[:, s] = np.quantile(some, (0.5, low, high))
-        return Band(
-            measure=measure,
-            unit=MEASURES[measure].unit,
-            steps=self.steps,
-            median=read_only(three[0]),
-            low=read_only(three[1]),
-            high=read_only(three[2]),
-            quantiles=(low, high),
-            n_runs=read_only(there.sum(axis=0)),
-        )
+        return band(measure, values, self.steps, low=low, high=high)
 
     def moments(self, *, lasting: bool = False) -> Moments:
         """When structure appears in each training: see :mod:`fsm_gpt.learning.moments`.

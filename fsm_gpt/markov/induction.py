@@ -59,7 +59,7 @@ _SMALLEST = 1e-280
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class InductionScore(Bounded):
-    """How likely the token is that followed the last time, and what it would be without a context."""
+    """How likely the token is that followed the last time, and how likely it is anyway."""
 
     error_meaning = "relative error of each probability and of the share, not of the gain,"
 

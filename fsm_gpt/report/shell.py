@@ -1,7 +1,8 @@
 """What every page shares: the document around it, the style sheet, the security policy.
 
-No script runs, the one style sheet is named by its hash, and nothing is asked of the
-network: the content-security-policy of the page would not let it.
+The one style sheet is named by its hash, and so is the one script, on the pages that have one; no
+other runs. Nothing is asked of the network: the content-security-policy of the page would not let
+it.
 """
 
 from __future__ import annotations
@@ -23,17 +24,32 @@ if TYPE_CHECKING:
 __all__ = ["page_from"]
 
 
-def page_from(template: str, **values: Any) -> str:
-    """A page made from one of the templates, with the look that all of them share."""
+def page_from(template: str, *, script: str = "", **values: Any) -> str:
+    """A page made from one of the templates, with the look that all of them share.
+
+    ``script`` names a file of this folder that is put into the page.
+    """
     from markupsafe import Markup
 
     style = _style()
-    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    code = _read(script) if script else ""
     return (
         _environment()
         .get_template(template)
-        .render(style=Markup(style), style_hash=f"sha256-{digest}", **values)
+        .render(
+            style=Markup(style),
+            style_hash=_hash(style),
+            script=Markup(code),
+            script_hash=_hash(code) if code else "",
+            **values,
+        )
     )
+
+
+def _hash(text: str) -> str:
+    """As a content-security-policy names it."""
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return f"sha256-{digest}"
 
 
 def _read(name: str) -> str:
