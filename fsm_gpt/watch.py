@@ -93,8 +93,6 @@ def watch(
         Steps or seeds are none, repeated, out of order or negative; or what train() refuses.
     InvalidText
         What train() and the text's own chain refuse.
-    NotUnique
-        The text's own chain has several closed classes.
     StateSpaceTooLarge
         The chains would take more memory than allowed.
     NotConverged

@@ -71,7 +71,7 @@ USES = {
     "watch": {"learning", "extract", "gpt"},
     "report": {"markov", "capacity", "files", "learning"},
     "cli": {"report", "gpt", "extract", "explore", "io", "simulate", "headers", "sampling"}
-    | {"patterns", "sensitivity"},
+    | {"patterns", "sensitivity", "watch"},
     "__main__": {"cli"},
 }
 

@@ -18,7 +18,7 @@ from fsm_gpt.cli.inputs import (
     ready_to_write,
 )
 from fsm_gpt.cli.train import model_options
-from fsm_gpt.errors import StateSpaceTooLarge
+from fsm_gpt.errors import InvalidText, StateSpaceTooLarge
 
 if TYPE_CHECKING:
     from fsm_gpt.decoding import Rule
@@ -88,6 +88,7 @@ def read_steps(ctx: click.Context, given: str) -> tuple[int, ...]:
 @click.option(
     "--vocabulary", metavar="TOKENS", help="The tokens as characters, or a JSON file of them."
 )
+@click.option("--wrap", is_flag=True, help="Read the text as a circle where its own chain is made.")
 @decoding_options
 @click.option(
     "--movie", type=FILE, metavar="FILE", help="Where to write a movie of the graph, .gif or .html."
@@ -105,6 +106,7 @@ def watch(
     seed: int,
     seeds: int,
     vocabulary: str | None,
+    wrap: bool,
     decoding: tuple[Rule, ...],
     movie: str | None,
     figure: str | None,
@@ -136,6 +138,7 @@ def watch(
                 seeds=range(seed, seed + seeds),
                 vocabulary=tokens,
                 decoding=decoding,
+                end="wrap" if wrap else "drop",
                 keep_chains=movie is not None,
                 max_memory_gib=max_memory,
                 progress=tick,
@@ -145,6 +148,8 @@ def watch(
             said = str(problem).replace("max_memory_gib", "--max-memory")
             said = said.replace("(keep_chains=False)", "(without --movie)")
             raise StateSpaceTooLarge(said) from None
+        except InvalidText as problem:
+            raise InvalidText(str(problem).replace("end='wrap'", "--wrap")) from None
     if movie is not None or figure is not None:
         with working("drawing"):
             _draw(watched, movie, figure)
@@ -204,15 +209,14 @@ def _show(watched: Watched) -> None:
     for s, step in enumerate(watched.steps):
         cells = [f"{step:,}"]
         for band in bands:
-            cell = format_number(float(band.median[s]), 4)
-            if n > 1 and band.high[s] > band.low[s]:
-                low, high = (format_number(float(one[s]), 3) for one in (band.low, band.high))
-                cell += f"\n{low}–{high}"
-            cells.append(cell)
+            cells.append(format_number(float(band.median[s]), 4))
         table.add_row(*cells)
     Console(highlight=False).print(table)
     if n > 1:
-        click.echo(f"medians of {n} trainings, below them the quantiles 0.1 and 0.9")
+        click.echo(
+            f"medians of {n} trainings; --figure draws the bands from quantile 0.1 to 0.9, and "
+            f"--json has every number"
+        )
     click.echo("bits per token where nothing else is said")
     for name, why in watched.absent.items():
         if name != "largest_change":

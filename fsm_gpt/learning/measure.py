@@ -128,9 +128,7 @@ class Yardstick:
         Raises
         ------
         InvalidText
-            The text does not fit the vocabulary, is too short, or never goes on.
-        NotUnique
-            Its chain has several closed classes.
+            The text does not fit the vocabulary, is too short, or never repeats a context.
 
         >>> found = Yardstick.of("0110110", context=2, vocabulary=Vocabulary.of("01"))
         >>> found.counts.sum(), len(found.n_grams), found.data.n_states
@@ -193,7 +191,7 @@ def _against(
 
 
 def _nearest(to_order: Floats, bounds: Sequence[Bound]) -> Reading:
-    """The order of the nearest n-gram, the lowest of several; sure if the rest surely is farther."""
+    """The order of the nearest n-gram, the lowest of several; sure where no other can be."""
     order = int(np.argmin(to_order))
     if not math.isfinite(to_order[order]):
         return Reading(

@@ -190,7 +190,10 @@ def _common_palette(pictures: Sequence[Image]) -> Image:
     assert isinstance(ground, int)
     assert isinstance(colour, tuple)
     assert table is not None
-    table[3 * ground : 3 * ground + 3] = colour
+    near = table[3 * ground : 3 * ground + 3]
+    for entry in range(0, len(table), 3):
+        if max(abs(a - b) for a, b in zip(table[entry : entry + 3], near, strict=True)) <= 6:
+            table[entry : entry + 3] = colour
     flat.putpalette(table)
     return flat
 

@@ -152,7 +152,7 @@ def fitted(
     >>> pairs = [(0, 1)]
     >>> (curve,) = fitted(route(centres, radii, pairs), pairs, centres, radii - 10)
     >>> curve.at([curve.start, curve.tip])[:, 0].round().tolist()
-    [22.0, 77.0]
+    [22.0, 78.0]
     """
     found = []
     for curve, (u, v) in zip(curves, pairs, strict=True):
