@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from fsm_gpt.markov.absorption import Absorption, absorption
 from fsm_gpt.markov.bounds import AfterBounds, HittingBounds, bounds_after, hitting_bounds
+from fsm_gpt.markov.causal import CausalStates, causal_states
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.compare import Comparison, compare
 from fsm_gpt.markov.condition import ConditionNumber, condition_number
 from fsm_gpt.markov.conditioned import conditioned
+from fsm_gpt.markov.context_use import ContextUse, context_use
 from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
 from fsm_gpt.markov.functional import HittingTime, KLRate, StationaryProbability, TokenEntropy
@@ -54,9 +56,11 @@ from fsm_gpt.markov.visits import ExpectedVisits, expected_visits
 __all__ = [
     "Absorption",
     "AfterBounds",
+    "CausalStates",
     "CommunicatingClasses",
     "Comparison",
     "ConditionNumber",
+    "ContextUse",
     "ConvergenceBound",
     "EntropyRate",
     "ExpectedVisits",
@@ -95,10 +99,12 @@ __all__ = [
     "absorption",
     "always",
     "bounds_after",
+    "causal_states",
     "communicating_classes",
     "compare",
     "condition_number",
     "conditioned",
+    "context_use",
     "convergence_bound",
     "distribution_after",
     "entropy_rate",
