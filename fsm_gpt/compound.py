@@ -80,7 +80,7 @@ class Pairs:
 
     base: States
     """The states of the chain."""
-    names: tuple[str, ...]
+    names: Sequence[str]
     """The states of what runs beside it."""
     first: Ids
     """Of each pair the state of the chain, shape (N,)."""

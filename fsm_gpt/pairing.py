@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fsm_gpt.chain import Chain
     from fsm_gpt.environment import Environment
 
-__all__ = ["PairMoves", "explored"]
+__all__ = ["PairMoves", "explored", "joined"]
 
 Ids = npt.NDArray[np.int64]
 
@@ -110,7 +110,7 @@ class _Pairs:
         state, beside = np.divmod(pairs, self.E)
         speaks = self.speaking[beside]
         listening, silent = np.flatnonzero(~speaks), np.flatnonzero(speaks)
-        which, edge = _joined(self.first, state[listening])
+        which, edge = joined(self.first, state[listening])
         place = np.concatenate([listening[which], silent])
         heard = np.concatenate([self.edges.token[edge], np.full(len(silent), -1)])
         p = self.edges.probability
@@ -125,7 +125,7 @@ class _Pairs:
     def moves(self, pairs: Ids, drawn: _Drawn) -> PairMoves:
         """What then enters the text, and where both go."""
         state, beside = np.divmod(pairs, self.E)
-        which, move = _joined(self.of_key, drawn.key)
+        which, move = joined(self.of_key, drawn.key)
         place, environment = drawn.place[which], self.environment
         written = environment.written[move]
         return PairMoves(
@@ -138,10 +138,10 @@ class _Pairs:
         )
 
 
-def _joined(start: Ids, groups: Ids) -> tuple[Ids, Ids]:
+def joined(start: Ids, groups: Ids) -> tuple[Ids, Ids]:
     """Which group, and which member of it, ``start[g]`` to ``start[g + 1]`` for each group g.
 
-    >>> _joined(np.array([0, 2, 3]), np.array([1, 0]))
+    >>> joined(np.array([0, 2, 3]), np.array([1, 0]))
     (array([0, 1, 1]), array([2, 0, 1]))
     """
     counts = start[groups + 1] - start[groups]

@@ -406,6 +406,41 @@ MUTANTS = [
         "leave, stay = flux.leaving / flux.share, flux.share / flux.leaving",
         "leave, stay = flux.leaving / flux.share, 1 / flux.leaving",
     ),
+    Mutant(
+        "a model's context of the oldest tokens",
+        "table[seen][:, -M:]",
+        "table[seen][:, :M]",
+    ),
+    Mutant(
+        "a longer context without the way to it",
+        "weight = weight[which] * edges.probability[edge]",
+        "weight = weight[which] / counts[which]",
+    ),
+    Mutant(
+        "pairs that run into what is ruled out",
+        "left[member[source[~on | (member[source] != member[target])]]] = True",
+        "left[member[source[on & (member[source] != member[target])]]] = True",
+    ),
+    Mutant(
+        "the model's distance less the reference's rate",
+        "towards, across - h_Q)",
+        "towards, across - h_P)",
+    ),
+    Mutant(
+        "an accuracy of the reference's own likeliest token",
+        "accuracy[here] = np.take_along_axis(P, likeliest, axis=1)[:, 0]",
+        "accuracy[here] = P.max(axis=1)",
+    ),
+    Mutant(
+        "bins that hold their lower edge",
+        'np.searchsorted(edges, confidence, side="left")',
+        'np.searchsorted(edges, confidence, side="right")',
+    ),
+    Mutant(
+        "a drift that is a token ahead",
+        "        if t:\n            least",
+        "        if True:\n            least",
+    ),
 ]
 
 

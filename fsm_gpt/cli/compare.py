@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse, watch_long_run
+from fsm_gpt.cli.compared import Extras, Undefined, show
 from fsm_gpt.cli.console import json_option, show_json, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
 from fsm_gpt.cli.inputs import FILE, read_text
+from fsm_gpt.errors import FsmGptError
 
 if TYPE_CHECKING:
     from fsm_gpt.chain import Chain
@@ -17,9 +20,6 @@ if TYPE_CHECKING:
     from fsm_gpt.markov.compare import Comparison
 
 __all__ = ["compare"]
-
-#: The table has this many contexts, those that cost most.
-MOST_ROWS = 16
 
 
 @click.command(
@@ -31,39 +31,67 @@ MOST_ROWS = 16
 @click.option(
     "--text", metavar="TEXT_OR_FILE", help="In place of REFERENCE: the chain of this text."
 )
+@click.option(
+    "--order",
+    type=click.IntRange(min=0),
+    metavar="K",
+    help="In place of the reference its n-gram: 0 for the unigram, 1 for the bigram.",
+)
+@click.option(
+    "--drift",
+    type=click.IntRange(min=0, max=1_000_000),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="For how many tokens the model goes on alone.",
+)
 @chain_options
 @decoding_options
 @json_option
 def compare(
     files: tuple[str, ...],
     text: str | None,
+    order: int | None,
+    drift: int,
     how: Reading,
     decoding: tuple[Rule, ...],
     as_json: bool,
 ) -> None:
     """What it costs to predict a reference by a model, in bits per token; reference first.
 
-    REFERENCE and MODEL are chain files or checkpoints over the same contexts. With --text
-    the reference is the chain of a text, read with the model's context and vocabulary.
-    Decoding options apply to MODEL alone, --vocabulary and the like to whichever is a
-    checkpoint.
+    REFERENCE and MODEL are chain files or checkpoints over the same vocabulary; their contexts
+    may have different lengths. With --text the reference is the chain of a text, read with the
+    model's context and vocabulary. Beside the cost stand how far apart the two write, how far
+    both are from unigrams and bigrams, whether the model is calibrated, and how the entropy of
+    its own texts drifts. Decoding options apply to MODEL alone, --vocabulary and the like to
+    whichever is a checkpoint.
     """
     _right_number(files, text)
     words = None if text is None else read_text(text)
     hows = _reading(files, how)
     model = read_to_analyse(files[-1], hows[-1], decoding=decoding)
-    reference = read_to_analyse(files[0], hows[0]) if words is None else _chain_of(words, model)
+    if words is None:
+        reference = read_to_analyse(files[0], hows[0])
+    else:
+        reference = _chain_of(words, model, order)
     from fsm_gpt.markov.compare import compare as measure
+    from fsm_gpt.markov.n_gram import n_gram
 
     with working("comparing") as note:
+        if order is not None and reference.context != order:
+            reference = n_gram(reference.floats(), order)
         watch_long_run(reference, note)
         found = measure(reference, model)
+        watch_long_run(found.chain, note)
+        extras = _extras(found, drift)
     if as_json:
         named = {"reference": files[0] if text is None else "the text", "model": files[-1]}
-        document = {**named, **found.to_dict()}
-        show_json({**document, "share_by_state": _plain(found)})
+        if order is not None:
+            named["reference"] += f", order {order}"
+        document = {**named, **found.to_dict(), "share_by_state": _plain(found)}
+        show_json({**document, **{name: answer.to_dict() for name, answer in extras.named()}})
     else:
-        _show(found)
+        show(found, extras)
 
 
 def _right_number(files: tuple[str, ...], text: str | None) -> None:
@@ -90,49 +118,41 @@ def _reading(files: tuple[str, ...], how: Reading) -> list[Reading]:
     return [how.of_a_chain() if chain else how for chain in chains]
 
 
-def _chain_of(text: str, model: Chain) -> Chain:
+def _chain_of(text: str, model: Chain, order: int | None) -> Chain:
+    """The chain of a text; of an n-gram the one that looks back as far, or one token."""
     from fsm_gpt.chain import Chain
 
-    check_text(text, model)
-    assert model.context is not None
-    return Chain.from_text(text, context=model.context, end="drop", vocabulary=model.vocabulary)
+    if order is None:
+        check_text(text, model)
+        assert model.context is not None
+        order = model.context
+    return Chain.from_text(text, context=max(order, 1), end="drop", vocabulary=model.vocabulary)
+
+
+def _extras(found: Comparison, steps: int) -> Extras:
+    """What else is told of the two; why not, where a question has no answer."""
+    from fsm_gpt.markov.calibration import calibration
+    from fsm_gpt.markov.context_distance import context_distance
+    from fsm_gpt.markov.drift import entropy_drift
+    from fsm_gpt.markov.n_gram_distances import n_gram_distances
+
+    pair = found.reference, found.chain
+
+    def ask(question: Callable[[], Any]) -> Any:
+        try:
+            return question()
+        except FsmGptError as error:
+            return Undefined(str(error))
+
+    return Extras(
+        context_distance=ask(lambda: context_distance(*pair)),
+        n_gram_distances=ask(lambda: n_gram_distances(*pair)),
+        calibration=ask(lambda: calibration(*pair)),
+        drift=ask(lambda: entropy_drift(*pair, steps=steps)),
+    )
 
 
 def _plain(found: Comparison) -> list[float | str]:
     from fsm_gpt.result import to_json
 
     return list(to_json(found.share_by_state))
-
-
-def _show(found: Comparison) -> None:
-    import numpy as np
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from fsm_gpt.result import format_number
-
-    for name, value in (
-        ("KL(reference || model)", found.kl_bits_per_token),
-        ("cross-entropy", found.cross_entropy_bits_per_token),
-        ("reference's entropy rate", found.reference_bits_per_token),
-    ):
-        click.echo(f"{name:<26}{format_number(value)} bits per token")
-    click.echo(f"{'error':<26}{found.error_sentence}")
-    share = found.share_by_state
-    order = np.argsort(-share, kind="stable")[:MOST_ROWS]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("context", overflow="fold")
-    for head in ("π in the reference", "KL in bits", "π · KL"):
-        table.add_column(head, justify="right")
-    for i in order:
-        numbers = (found.pi[i], found.kl_by_state[i], share[i])
-        table.add_row(Text(found.states[i]), *(format_number(x, 4) for x in numbers))
-    Console(highlight=False).print(table)
-    if len(share) > len(order):
-        click.echo(f"... and {len(share) - len(order):,} contexts that cost less")
-    if found.missing:
-        named = ", ".join(found.missing[:8])
-        more = f" and {len(found.missing) - 8:,} more" if len(found.missing) > 8 else ""
-        click.echo(f"ruled out by the model, yet it happens after: {named}{more}")

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from fsm_gpt.markov.absorption import Absorption, absorption
 from fsm_gpt.markov.bounds import AfterBounds, HittingBounds, bounds_after, hitting_bounds
+from fsm_gpt.markov.calibration import Calibration, calibration
 from fsm_gpt.markov.causal import CausalStates, causal_states
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.compare import Comparison, compare
 from fsm_gpt.markov.condition import ConditionNumber, condition_number
 from fsm_gpt.markov.conditioned import conditioned
+from fsm_gpt.markov.context_distance import ContextDistance, context_distance
 from fsm_gpt.markov.context_use import ContextUse, context_use
 from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
+from fsm_gpt.markov.drift import EntropyDrift, entropy_drift
 from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
 from fsm_gpt.markov.functional import HittingTime, KLRate, StationaryProbability, TokenEntropy
 from fsm_gpt.markov.greedy import GreedyMap, greedy_map
@@ -31,6 +34,8 @@ from fsm_gpt.markov.minimal_machine import MinimalMachine
 from fsm_gpt.markov.minimize import minimize
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
 from fsm_gpt.markov.mixing_bounds import MixingBounds, mixing_bounds
+from fsm_gpt.markov.n_gram import n_gram
+from fsm_gpt.markov.n_gram_distances import NGramDistances, n_gram_distances
 from fsm_gpt.markov.pareto import ParetoCurve
 from fsm_gpt.markov.passage import (
     FundamentalMatrix,
@@ -56,12 +61,15 @@ from fsm_gpt.markov.visits import ExpectedVisits, expected_visits
 __all__ = [
     "Absorption",
     "AfterBounds",
+    "Calibration",
     "CausalStates",
     "CommunicatingClasses",
     "Comparison",
     "ConditionNumber",
+    "ContextDistance",
     "ContextUse",
     "ConvergenceBound",
+    "EntropyDrift",
     "EntropyRate",
     "ExpectedVisits",
     "FundamentalMatrix",
@@ -83,6 +91,7 @@ __all__ = [
     "MixingBounds",
     "MixingTime",
     "MostLikelyPath",
+    "NGramDistances",
     "ParetoCurve",
     "QuasiStationary",
     "Reach",
@@ -99,14 +108,17 @@ __all__ = [
     "absorption",
     "always",
     "bounds_after",
+    "calibration",
     "causal_states",
     "communicating_classes",
     "compare",
     "condition_number",
     "conditioned",
+    "context_distance",
     "context_use",
     "convergence_bound",
     "distribution_after",
+    "entropy_drift",
     "entropy_rate",
     "eventually",
     "expected_visits",
@@ -127,6 +139,8 @@ __all__ = [
     "mixing_bounds",
     "mixing_time",
     "most_likely_path",
+    "n_gram",
+    "n_gram_distances",
     "quasi_stationary",
     "reach",
     "reversibility",

@@ -34,6 +34,7 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotDefined
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.memory import memory_curve
 from fsm_gpt.markov.row_entropy import Rows, mean_entropy, row_entropies
 from fsm_gpt.markov.stationary import heaviest, stationary_distribution
@@ -125,6 +126,7 @@ def context_use(chain: Chain, *, tolerance: float = 0.01) -> ContextUse:
     >>> found.effective_order, found.beside_others_bits.round(6).tolist()
     (2, [0.0, 0.531004])
     """
+    require_complete(chain, "context use")
     if not chain.is_window or chain.kind == "symbolic":
         raise NotDefined(
             "context use: it is asked of chains of all windows of one length, with numbers for "

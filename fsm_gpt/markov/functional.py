@@ -37,10 +37,11 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
-from fsm_gpt.markov.compare import compare, matching_states
+from fsm_gpt.markov.compare import compare
 from fsm_gpt.markov.entropy import entropy_rate
 from fsm_gpt.markov.first_step import FirstStep, decided
 from fsm_gpt.markov.hitting import hitting
+from fsm_gpt.markov.paired import matching_states
 from fsm_gpt.markov.poisson import ToOneState, in_floats
 from fsm_gpt.markov.reward_values import SURPRISAL, earning
 from fsm_gpt.markov.state_sets import in_words, state_set

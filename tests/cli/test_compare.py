@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from fsm_gpt.chain import Chain
+from fsm_gpt.cli.compared import spark
 from fsm_gpt.decoding import Greedy
 from fsm_gpt.io import load, save
 from fsm_gpt.markov.compare import compare
@@ -110,9 +111,12 @@ def test_options_of_checkpoints_are_for_those_that_are(fsm_gpt, made: Path, coin
 @pytest.mark.parametrize(
     ("args", "code", "words"),
     [
-        (["fair", "long"], 1, "contexts of 2 tokens and the model of 3"),
         (["fair", "letters"], 1, "the vocabularies differ"),
-        (["names", "fair"], 1, "plain names"),
+        (["fair", "names"], 1, "rules out"),
+        (["two", "fair"], 1, "the chain has 2 closed classes"),
+        (["fair", "ends"], 1, "the texts of the model end"),
+        (["some", "fair", "--order", "-1"], 2, "--order"),
+        (["fair", "some"], 1, "visits context '00', which the model does not have"),
         (["--text", "01x0", "fair"], 1, "'x' at position 2 is not in the vocabulary"),
         (["--text", "01", "fair"], 1, "context"),
         (["--text", "0110", "names"], 1, "the states of this chain are not contexts"),
@@ -124,9 +128,87 @@ def test_options_of_checkpoints_are_for_those_that_are(fsm_gpt, made: Path, coin
 def test_what_cannot_be_compared(
     fsm_gpt, coins: Path, args: list[str], code: int, words: str
 ) -> None:
-    save(Chain([[0.5, 0.5]] * 8), "long")
     save(Chain([[0.5, 0.5]] * 4, vocabulary="ab"), "letters")
+    save(Chain.from_matrix(np.eye(2)), "two")
+    save(Chain([[0.5, 0.5]] * 4).with_stop("1"), "ends")
+    save(Chain.from_text("0101", context=2, end="wrap"), "some")
     save(Chain.from_edges([0, 1], [0, 1], [1, 0], [1.0, 1.0], states=["a", "b"]), "names")
     said = fsm_gpt("compare", *args)
     assert words in said.error
     assert (said.code, said.out) == (code, "")
+
+
+# ---- contexts of other lengths, n-grams, and what else is told ----
+
+
+def test_contexts_may_differ_and_machines_may_have_names(fsm_gpt, coins: Path) -> None:
+    save(Chain([[0.25, 0.75]] * 8), "long")
+    save(Chain.from_edges([0, 1], [0, 1], [1, 0], [1.0, 1.0], states=["a", "b"]), "names")
+    kl = 0.5 * math.log2(0.5 / 0.25) + 0.5 * math.log2(0.5 / 0.75)
+    document = json.loads(fsm_gpt("compare", "fair", "long", "--json").out)
+    assert document["kl_bits_per_token"] == pytest.approx(kl, abs=1e-14)
+    assert document["states"] == [f"{i:03b}" for i in range(8)]
+    document = json.loads(fsm_gpt("compare", "names", "fair", "--json").out)
+    assert document["kl_bits_per_token"] == 1  # 0 and 1 in turn, where a coin is expected
+
+
+def test_an_n_gram_in_place_of_the_reference(fsm_gpt, coins: Path) -> None:
+    """A fifth of the text's tokens are 0, read as a circle or not."""
+    kl = 0.2 * math.log2(0.2 / 0.25) + 0.8 * math.log2(0.8 / 0.75)
+    found = fsm_gpt("compare", "--text", TEXT, "--order", "2", "bent", "--json")
+    document = json.loads(found.out)
+    text = Chain.from_text(TEXT, context=2, end="drop", vocabulary="01")
+    assert document["kl_bits_per_token"] == pytest.approx(
+        compare(text, load("bent")).kl_bits_per_token, abs=1e-14
+    )
+    assert document["reference"] == "the text, order 2"
+    save(Chain.from_text(TEXT, context=3, end="drop"), "text")
+    document = json.loads(fsm_gpt("compare", "text", "bent", "--order", "0", "--json").out)
+    assert document["reference"] == "text, order 0"
+    assert document["kl_bits_per_token"] == pytest.approx(kl, abs=1e-13)
+    assert document["reference_bits_per_token"] == pytest.approx(
+        -0.2 * math.log2(0.2) - 0.8 * math.log2(0.8), abs=1e-13
+    )
+    named = Chain.from_edges([0, 0], [0, 1], [0, 0], [0.25, 0.75], states=["coin"])
+    save(named, "named")
+    assert fsm_gpt("compare", "--text", TEXT, "--order", "0", "named").code == 0
+
+
+def test_what_else_is_told(fsm_gpt, coins: Path) -> None:
+    save(Chain([[0.75, 0.25], [0.25, 0.75]]), "sticky")
+    said = fsm_gpt("compare", "sticky", "bent", "--drift", "3")
+    document = json.loads(fsm_gpt("compare", "sticky", "bent", "--drift", "3", "--json").out)
+    assert document["context_distance"]["total_variation"] == pytest.approx(0.25)
+    assert document["context_distance"]["n_tokens"] == 1
+    assert document["calibration"]["binned"] == pytest.approx(0.25)  # 3/4 stated, 1/2 happens
+    assert document["calibration"]["by_state"] == pytest.approx(0.25)
+    assert len(document["drift"]["bits_by_step"]) == 4
+    entropy = -0.25 * math.log2(0.25) - 0.75 * math.log2(0.75)
+    assert document["drift"]["bits_by_step"] == pytest.approx([entropy] * 4)
+    assert document["n_gram_distances"]["reference_to_its_own_bits"] == pytest.approx(
+        [1 - entropy, 0]
+    )
+    lines = said.out.splitlines()
+    assert any(line.startswith("total variation") and "0.25 between" in line for line in lines)
+    assert any(line.startswith("calibration error") and "0.25 in 10 bins" in line for line in lines)
+    assert any(line.split()[:4] == ["reference", "||", "its", "own"] for line in lines)
+    assert any("▁▁▁▁" in line for line in lines)
+    assert any(line.startswith("  after 3 tokens") for line in lines)
+
+
+def test_what_is_not_defined_is_said_and_the_rest_is_told(fsm_gpt, coins: Path) -> None:
+    """A model with two closed classes has no law of its own, and yet a cross-entropy."""
+    save(Chain([[1.0, 0.0], [0.0, 1.0]] * 2), "stuck")  # what was said last is said again
+    said = fsm_gpt("compare", "fair", "stuck")
+    assert said.code == 0
+    assert "total variation           not defined. context distance: the chain has 2" in said.out
+    assert "infinite bits per token" in said.out
+    document = json.loads(fsm_gpt("compare", "fair", "stuck", "--json").out)
+    assert "2 closed classes" in document["n_gram_distances"]["not_defined"]
+    assert document["drift"]["long_run_bits_per_token"] == 0
+    assert document["calibration"]["binned"] == 0.5
+
+
+def test_a_spark_s_bars_stand_for_values() -> None:
+    assert spark([3.0, 1.0, 2.0]) == "█▁▅"
+    assert spark([1.0]) == "▁"
