@@ -20,8 +20,9 @@ help: ## list the targets
 demo: $(READY) ## train the article's GPT, analyse its chain, write the report
 	$(BIN)/fsm-gpt demo
 
-studies: $(READY) ## run every study of analysis/ into build/studies
+studies: $(READY) ## run every study into build/studies, check the tables kept in docs/data; ARGS=--write renews those
 	$(BIN)/python -m analysis --output build/studies
+	$(BIN)/python -m analysis.kept build/studies $(ARGS)
 
 bench: $(READY_BENCH) ## time the package beside its peers, into docs/data; ARGS=--quick takes a look, into build/bench
 	$(BIN)/python -m analysis.bench $(ARGS)
