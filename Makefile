@@ -12,7 +12,7 @@ READY_DOCS := .venv/.ready-docs
 READY_BENCH := .venv/.ready-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studies bench docs test campaign intervals coverage lint types format check clean
+.PHONY: help demo studies bench docs package test campaign intervals coverage lint types format check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -20,8 +20,9 @@ help: ## list the targets
 demo: $(READY) ## train the article's GPT, analyse its chain, write the report
 	$(BIN)/fsm-gpt demo
 
-studies: $(READY) ## run every study of analysis/ into build/studies
+studies: $(READY) ## run every study into build/studies, check the tables kept in docs/data; ARGS=--write renews those
 	$(BIN)/python -m analysis --output build/studies
+	$(BIN)/python -m analysis.kept build/studies $(ARGS)
 
 bench: $(READY_BENCH) ## time the package beside its peers, into docs/data; ARGS=--quick takes a look, into build/bench
 	$(BIN)/python -m analysis.bench $(ARGS)
@@ -29,6 +30,9 @@ bench: $(READY_BENCH) ## time the package beside its peers, into docs/data; ARGS
 docs: $(READY_DOCS) ## build the pages of docs/ into build/docs/html; every cell is run
 	$(BIN)/python -m sphinx -E -n -W --keep-going -q -j 2 -b html -d build/docs/doctrees docs build/docs/html
 	@echo "Built: build/docs/html/index.html"
+
+package: $(READY_DEV) ## build the sdist, and the wheel from it, into dist
+	$(BIN)/python -m build
 
 test: $(READY) ## run the tests; ARGS="-k NAME" passes options to pytest
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)

@@ -16,6 +16,7 @@ from fsm_gpt.asking import Model
 from fsm_gpt.capacity import UPPER_BOUND, Capacity, Memory, NoCapacity, capacity
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
+from fsm_gpt.report.capacity_figure import capacity_plot
 from fsm_gpt.report.capacity_report import CapacityReport, capacity_report
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def run(
         name="capacity",
         question="How many bits does it take to say which state a GPT is in?",
         tables=tables,
-        figures={"ladder": ladder_picture(report)},
+        figures={"years": years_picture(report), "ladder": ladder_picture(report)},
         inputs=inputs,
     )
 
@@ -172,6 +173,15 @@ def claims(report: CapacityReport) -> Table:
         [[one.about, one.article, one.verdict, one.corrected] for one in report.claims],
         note="The article of 2023 about A. Karpathy's baby GPT notebook, in English.",
     )
+
+
+def years_picture(report: CapacityReport) -> Picture:
+    """Every model by its year, with the memories as lines."""
+
+    def draw(figure: Figure) -> None:
+        capacity_plot(report, ax=figure.add_subplot())
+
+    return Picture("Bits of state over the years", draw, size=(9.6, 5.8))
 
 
 def ladder_picture(report: CapacityReport) -> Picture:

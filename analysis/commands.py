@@ -15,6 +15,7 @@ from typing import NoReturn, Protocol
 import click
 
 from analysis import OF_MODELS, OF_OURS
+from analysis.manifest import write_manifest
 from analysis.study import Progress, Study, made_folder
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
@@ -141,11 +142,16 @@ def _command(name: str, studies: Mapping[str, Run], about: str, typed: str) -> c
                 asked = {part: run for part, run in asked.items() if part not in OF_MODELS}
         if model is not None and set(asked) & set(OF_MODELS):
             whole = read_model(model, how, where=name)
+        written: dict[str, Path] = {}
         for part, run in asked.items():
             with progress(part.replace("_", " ")) as tick:
                 subject = whole if part in OF_MODELS else chain
                 found = run(model=subject, text=words, quick=quick, progress=tick)
             click.echo(f"{found}\n")
-            click.echo(f"{part}: {found.save(output, command=typed).resolve()}")
+            written[part] = found.save(output, command=typed)
+            click.echo(f"{part}: {written[part].resolve()}")
+        if len(studies) > 1:
+            over_all = write_manifest(output, written, command=typed, quick=quick)
+            click.echo(f"manifest: {over_all.resolve()}")
 
     return study

@@ -6,6 +6,7 @@ operating system objects to becomes one sentence (:class:`fsm_gpt.errors.FilePro
 
 from __future__ import annotations
 
+import difflib
 import errno
 import io
 import os
@@ -55,7 +56,20 @@ def file_problem(path: Pathlike, error: Exception, doing: str) -> FileProblem:
         advice = "Check the path and the disk"
     elif isinstance(error, FileNotFoundError) and doing == "write":
         why, advice = "its folder does not exist", "Make the folder first, or name another"
+    elif isinstance(error, FileNotFoundError) and (near := _near(path)):
+        advice = f"Did you mean {shown(near)}? {advice}"
     return FileProblem(f"{shown(path)}: cannot {doing} it, {why}. {advice}.")
+
+
+def _near(path: Pathlike) -> str | None:
+    """The file beside a missing one whose name is nearest to it."""
+    folder, name = os.path.split(os.fspath(path))
+    try:
+        names = os.listdir(folder or os.curdir)
+    except (OSError, ValueError):
+        return None
+    near = difflib.get_close_matches(name, names[:1000], n=1, cutoff=0.75)
+    return os.path.join(folder, near[0]) if near else None
 
 
 _PERMISSION = (

@@ -327,6 +327,21 @@ MUTANTS = [
         "begin = np.ones(len(unknown))",
     ),
     Mutant(
+        "pairs that look clear while in doubt",
+        "clear |= ((a >= 0) | (b >= 0)) & ~doubt",
+        "clear |= (a >= 0) | (b >= 0)",
+    ),
+    Mutant(
+        "excess entropy without the rate",
+        "float(mass @ row_entropies(laws @ rows)) - h, 0.0)",
+        "float(mass @ row_entropies(laws @ rows)), 0.0)",
+    ),
+    Mutant(
+        "a position among newer tokens",
+        "table = joint.reshape(-1, V, V ** (i - 1), V).sum(axis=1)",
+        "table = joint.reshape(-1, V, V ** (i - 1), V).sum(axis=2)",
+    ),
+    Mutant(
         "a condition number of the mean passage time",
         "reached = times.max(axis=0)",
         "reached = times.mean(axis=0)",

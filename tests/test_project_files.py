@@ -113,6 +113,13 @@ def test_the_citation_file_agrees_with_the_project() -> None:
     assert set(re.findall(r"^  - ([^:\n]+)$", text, flags=re.MULTILINE)) == set(PROJECT["keywords"])
 
 
+def test_the_checks_run_the_studies_and_compare() -> None:
+    assert re.search(r"^step studies make studies$", read(".ci/run"), flags=re.MULTILINE)
+    recipe = read("Makefile").partition("\nstudies:")[2].partition("\n\n")[0]
+    assert re.search(r"-m analysis --output build/studies$", recipe, flags=re.MULTILINE)
+    assert re.search(r"-m analysis\.kept build/studies \$\(ARGS\)$", recipe, flags=re.MULTILINE)
+
+
 def test_the_checks_build_the_docs() -> None:
     assert re.search(r"^step docs make docs$", read(".ci/run"), flags=re.MULTILINE)
     assert re.search(r"-W\b.* docs build/docs/html$", read("Makefile"), flags=re.MULTILINE)

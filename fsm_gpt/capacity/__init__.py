@@ -15,7 +15,7 @@ of tokens (a recurrent network, a state space model) has no such figure.
 
 from fsm_gpt.capacity.answer import capacity, capacity_or_reason
 from fsm_gpt.capacity.figures import UPPER_BOUND, Capacity, NoCapacity
-from fsm_gpt.capacity.models import Memory, Model, all_memories, all_models
+from fsm_gpt.capacity.models import Memory, Model, all_memories, all_models, table_date
 
 __all__ = [
     "UPPER_BOUND",
@@ -27,4 +27,5 @@ __all__ = [
     "all_models",
     "capacity",
     "capacity_or_reason",
+    "table_date",
 ]

@@ -27,6 +27,7 @@ __all__ = [
     "all_models",
     "find_model",
     "nearest_memories",
+    "table_date",
     "unknown_model",
 ]
 
@@ -113,6 +114,11 @@ class Model:
 def _table() -> dict[str, Any]:
     text = (files("fsm_gpt") / "models.json").read_text(encoding="utf-8")
     return dict(json.loads(text))
+
+
+def table_date() -> str:
+    """The day on which the table of models was made, as 2026-01-31."""
+    return str(_table()["made"])
 
 
 @cache

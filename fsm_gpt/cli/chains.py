@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import functools
 import json
 import os
@@ -273,6 +274,12 @@ def refuse_neither(path: str) -> None:
         what = _foreign_safetensors(path, size)
     elif not size:
         what = "empty"
+    elif kind == "unknown" and _is_text(start):
+        raise FileProblem(
+            f"{shown(path)}: it is a text, and neither a chain file nor a checkpoint. fsm-gpt "
+            f"report --text {shown(path)} trains a small GPT on it and reports that, and fsm-gpt "
+            f"train {shown(path)} makes a checkpoint."
+        )
     else:
         what = f"{size:,} bytes of another kind" if kind == "unknown" else None
     if what is not None:
@@ -281,6 +288,15 @@ def refuse_neither(path: str) -> None:
             f"fsm-gpt extract or fsm-gpt train, nanoGPT's ckpt.pt, or the folder of a Hugging Face "
             f"model."
         )
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether the first bytes of a file are text: UTF-8, and no control signs but blanks."""
+    try:
+        words = codecs.getincrementaldecoder("utf-8-sig")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return all(sign.isprintable() or sign.isspace() for sign in words)
 
 
 def _foreign_safetensors(path: str, size: int) -> str | None:

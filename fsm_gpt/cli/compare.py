@@ -25,8 +25,7 @@ __all__ = ["compare"]
 @click.command(
     cls=DecodingCommand,
     short_help="A model against a reference.",
-    epilog="\b\nExamples:\n  fsm-gpt compare --text input.txt model.safetensors\n"
-    "  fsm-gpt compare --text input.txt --order 1 model.safetensors",
+    epilog="\b\nExample:\n  fsm-gpt compare --text input.txt model.safetensors",
 )
 @click.argument("files", nargs=-1, type=FILE, metavar="[REFERENCE] MODEL")
 @click.option(

@@ -8,6 +8,7 @@ import click
 
 from fsm_gpt.cli.console import command_line, json_option, say
 from fsm_gpt.cli.inputs import output_option, read_text, ready_to_write
+from fsm_gpt.cli.own_text import refuse_too_large
 from fsm_gpt.cli.show import show_facts, write_report
 from fsm_gpt.cli.train import run_training, training_options
 
@@ -15,6 +16,8 @@ __all__ = ["demo"]
 
 #: The sequence on which the article trains its GPT.
 TEXT = "111101111011110"
+#: GiB that the chain and its analysis may take.
+MEMORY = 8.0
 
 
 @click.command(
@@ -39,6 +42,7 @@ def demo(text: str, output: str, as_json: bool, **options: Any) -> None:
     """
     ready_to_write(output, text)
     text = read_text(text)
+    refuse_too_large(len(set(text)), options["context"], MEMORY)
     run = run_training(text, **options)
     say("extracting, analysing and drawing ...")
 

@@ -40,7 +40,10 @@ __all__ = [
 LARGEST_TEXT = 2**28
 
 #: A word that ends like a file name, such as input.txt.
-_LIKE_A_FILE = re.compile(r"\.(txt|text|md|csv|json|dat|bin|pkl|pt|safetensors)$", re.IGNORECASE)
+_LIKE_A_FILE = re.compile(
+    r"\.(txt|text|md|rst|tex|html?|xml|csv|tsv|jsonl?|log|dat|py|bin|pkl|pt|safetensors)$",
+    re.IGNORECASE,
+)
 
 
 class _FileName(_ParamType):
@@ -79,13 +82,31 @@ def read_text(given: str) -> str:
 
     The line break at the end of a file of one line is no part of its text.
     """
-    if given != "-" and not _is_a_path(given):
+    if given != "-" and not _is_a_path(given) and not os.path.isdir(given):
+        _refuse_almost_a_file(given)
         return given
     text = _text_in(given)
     line = text.removesuffix("\n").removesuffix("\r")
     text = text if "\n" in line else line
     say(f"text: {len(text):,} characters from {'standard input' if given == '-' else shown(given)}")
     return text
+
+
+def _refuse_almost_a_file(given: str) -> None:
+    """Refuse a word that is no file but nearly the name of one beside it."""
+    if not given or len(given) > 64 or any(c.isspace() for c in given):
+        return
+    try:
+        names = [name for name in os.listdir() if not name.startswith(".")]
+    except OSError:
+        return
+    same = [name for name in names if name.partition(".")[0] == given]
+    near = same or difflib.get_close_matches(given, names, n=1, cutoff=0.85)
+    if near:
+        raise FileProblem(
+            f"{shown(given)}: there is no such file, but {shown(near[0])} is there. Name that, or "
+            f"give {shown(given)} on standard input, as the file -, if it is the text."
+        )
 
 
 def _text_in(given: str) -> str:

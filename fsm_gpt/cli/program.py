@@ -72,6 +72,13 @@ class Program(click.Group):
         """The verb; where there is none of this name, the error names the nearest."""
         if args[0] in VERBS or args[0].startswith("-"):
             return super().resolve_command(ctx, args)
+        if os.path.exists(args[0]):
+            raise click.UsageError(
+                f"there is no verb {args[0]!r}, but there is a file of that name. fsm-gpt report "
+                f"--text {args[0]} makes a report of a text, and fsm-gpt report {args[0]} of a "
+                f"checkpoint or a chain.",
+                ctx,
+            )
         nearest = difflib.get_close_matches(args[0].lower(), VERBS, n=1, cutoff=0.5)
         hint = f"Did you mean {nearest[0]}?" if nearest else f"The verbs are {', '.join(VERBS)}."
         raise click.UsageError(f"there is no verb {args[0]!r}. {hint}", ctx)
@@ -120,6 +127,7 @@ fsm-gpt: a small GPT as a finite-state Markov chain.
 
 Where to begin:
   fsm-gpt demo                   train the article's GPT, analyse its chain, write a report
+  fsm-gpt report --text my.txt   the same for a text of yours
   fsm-gpt report ckpt.pt         the same for a checkpoint of yours, nanoGPT's or our own
   fsm-gpt capacity gpt2 gpt-3    how many bits of state real models have
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from fsm_gpt.markov.absorption import Absorption, absorption
 from fsm_gpt.markov.bounds import AfterBounds, HittingBounds, bounds_after, hitting_bounds
 from fsm_gpt.markov.calibration import Calibration, calibration
+from fsm_gpt.markov.causal import CausalStates, causal_states
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.compare import Comparison, compare
 from fsm_gpt.markov.condition import ConditionNumber, condition_number
 from fsm_gpt.markov.conditioned import conditioned
 from fsm_gpt.markov.context_distance import ContextDistance, context_distance
+from fsm_gpt.markov.context_use import ContextUse, context_use
 from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.drift import EntropyDrift, entropy_drift
 from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
@@ -61,10 +63,12 @@ __all__ = [
     "Absorption",
     "AfterBounds",
     "Calibration",
+    "CausalStates",
     "CommunicatingClasses",
     "Comparison",
     "ConditionNumber",
     "ContextDistance",
+    "ContextUse",
     "ConvergenceBound",
     "EntropyDrift",
     "EntropyRate",
@@ -107,11 +111,13 @@ __all__ = [
     "always",
     "bounds_after",
     "calibration",
+    "causal_states",
     "communicating_classes",
     "compare",
     "condition_number",
     "conditioned",
     "context_distance",
+    "context_use",
     "convergence_bound",
     "distribution_after",
     "entropy_drift",

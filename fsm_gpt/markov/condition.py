@@ -24,6 +24,7 @@ import numpy as np
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import NotDefined
+from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.passage import mean_first_passage
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number
@@ -75,6 +76,7 @@ def condition_number(chain: Chain) -> ConditionNumber:
     >>> condition_number(Chain([["3/4", "1/4"], ["1/2", "1/2"]])).kappa
     Fraction(2, 3)
     """
+    require_complete(chain, "condition number")
     if chain.n_states == 1:
         raise NotDefined("condition number: a chain of one state has nothing that could change.")
     if chain.kind == "symbolic":

@@ -111,6 +111,7 @@ class TokenEntropy:
             gains.inside(states),
             np.asarray(pi, dtype=float),
             stationary.periods[0],
+            pi_error=stationary.error_bound,
             to_one_state=_to_one_state(chain, states),
         )
         g = np.zeros(chain.n_states)

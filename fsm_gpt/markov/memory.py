@@ -33,6 +33,7 @@ from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.entropy import long_run
 from fsm_gpt.markov.row_entropy import Mean, Rows, mean_entropy, with_rounding
 from fsm_gpt.markov.stationary import stationary_distribution
+from fsm_gpt.markov.suffixes import shortened
 from fsm_gpt.result import Bounded, read_only
 from fsm_gpt.rows import Numbers
 from fsm_gpt.space import PAD, ContextSpace, SomeContexts
@@ -159,10 +160,7 @@ def _folded(chain: Chain, space: ContextSpace, pi: Numbers) -> Iterator[Mean]:
         newest = (edges.source[inside] - shorter) % V ** (L - 1)
         weight = pi[edges.source[inside]] * edges.probability[inside]
         joint = np.bincount(newest * V + edges.token[inside], weight, V**L).reshape(-1, V)
-    for k in range(L - 1, -1, -1):
-        yield mean_entropy(Rows.of_table(joint))
-        if k:
-            joint = joint.reshape(V, -1, V).sum(axis=0)
+    yield from (mean_entropy(Rows.of_table(law)) for law in shortened(joint, V, L - 1))
 
 
 def _sorted(chain: Chain, states: SomeContexts, pi: Numbers) -> Iterator[Mean]:

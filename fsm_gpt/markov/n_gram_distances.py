@@ -151,7 +151,7 @@ def n_gram_distances(
         p = h_P if _sees_all(reference, order) else p
         q = h_Q if _sees_all(model, order) else q
         across = _cross(of_P, of_Q, model.n_tokens)
-        towards, its_bound, reason = _towards(reference, model, order, of_P)
+        towards, its_bound, reason = _towards(reference, model, order, of_P, converted)
         columns.append((p - h_P, q - h_Q, towards, across - h_Q))
         reasons += [law.reason for law in laws]
         reasons += [reason, "" if p_safe and q_safe else "entropies so small lose digits"]
@@ -200,15 +200,18 @@ def _cross(P: BlockLaw, Q: BlockLaw, V: int) -> float:
     return float(Q.weight @ -np.log2(conditional[place]))
 
 
-def _towards(reference: Chain, model: Chain, order: int, law: BlockLaw) -> tuple[float, Bound, str]:
+def _towards(
+    reference: Chain, model: Chain, order: int, law: BlockLaw, converted: float
+) -> tuple[float, Bound, str]:
     """KL(the reference's n-gram || model), in the n-gram's own long run, which is known."""
     gram = n_gram_of(reference, order, law)
     V = gram.n_tokens
     pi = np.bincount(np.unique(law.number // V, return_inverse=True)[1].reshape(-1), law.weight)
     long_run, wrong = Law(pi, law.bound, law.reason), 0.0
     if law.bound != UNCERTIFIED:
-        wrong = 2.1 * float(law.bound) + (V + 4) * _UNIT
+        e = float(law.bound) + converted
+        wrong = 2.1 * e + (V + 4) * _UNIT
         longer = (model.context or 0) + 1  # steps from the n-gram's contexts to the model's
-        long_run = Law(pi, float(law.bound) + longer * wrong, "")
+        long_run = Law(pi, e + longer * wrong, "")
     found = measured(gram, model, law=long_run, rows_error=wrong)
     return found.kl_bits_per_token, found.error_bound, found.uncertified_because

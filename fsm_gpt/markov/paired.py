@@ -34,11 +34,11 @@ from fsm_gpt.errors import InvalidArgument, NotDefined, StateOutOfRange
 from fsm_gpt.markov.entropy import long_run
 from fsm_gpt.markov.product_of_two import product_of
 from fsm_gpt.markov.steps import SMALLEST, least_positive, rounded
-from fsm_gpt.markov.token_blocks import MOST_BLOCKS, Words, extended
+from fsm_gpt.markov.token_blocks import Words, extended
 from fsm_gpt.pairing import joined
 from fsm_gpt.result import UNCERTIFIED, Bound
 from fsm_gpt.rows import Numbers
-from fsm_gpt.space import PAD, ContextSpace, SomeContexts, States
+from fsm_gpt.space import PAD, ContextSpace, States
 
 __all__ = [
     "Law",
@@ -217,8 +217,6 @@ def _numbered(reference: Chain, seen: Ids, L: int, what: str) -> Ids:
 def _found(model: Chain, contexts: Ids, reference: Chain, what: str) -> Ids:
     """The model's states with these contexts, padded in front."""
     find = model.states.find
-    if isinstance(model.states, (ContextSpace, SomeContexts)) and len(contexts) > MOST_BLOCKS:
-        raise NotDefined(f"{what}: {len(contexts):,} contexts are too many to be looked up.")
     places = np.empty(len(contexts), dtype=np.int64)
     for i, row in enumerate(contexts.tolist()):
         context = [t for t in row if t != PAD]

@@ -86,14 +86,19 @@ def exactly(earning: Earning, pi: Numbers) -> Numbers:
 
 
 def in_floats(
-    earning: Earning, pi: Floats, period: int, *, to_one_state: ToOneState | None = None
+    earning: Earning,
+    pi: Floats,
+    period: int,
+    *,
+    pi_error: Bound = UNCERTIFIED,
+    to_one_state: ToOneState | None = None,
 ) -> Solved:
     """G in floats: by elimination, by products, or, where those do not settle, by other means.
 
     Parameters
     ----------
-    pi
-        The stationary distribution of the class.
+    pi, pi_error
+        The stationary distribution of the class, and the bound on its entries' relative error.
     period
         Its period.
     to_one_state
@@ -113,7 +118,7 @@ def in_floats(
     if found is None and n <= DENSE_LIMIT:
         return _by_elimination(earning, pi)
     if found is None and to_one_state is not None:
-        return _by_first_steps(earning, pi, to_one_state)
+        return _by_first_steps(earning, pi, pi_error, to_one_state)
     if found is None:
         found = _by_krylov(earning, pi)
     if found is None:
@@ -136,15 +141,13 @@ def _by_elimination(earning: Earning, pi: Floats) -> Solved:
     worst += 2 * earning.rounding * float(time.max())
     longest = float(time.max()) / (1 - float(worst)) if worst < 1 else math.inf
     g = _centred(g)
-    # The error solves the equation of the residual, which is earned until the heaviest state.
-    _, spread, _ = _settled(earning, g, mean)
-    size = float(np.abs(g).max() + np.abs(earning.value).max())
-    lost = earning.rounding * size + earning.value_error
-    error = np.full(earning.n, longest * (spread + 4 * lost))
+    error = np.full(earning.n, longest * _residual(earning, g, mean))
     return Solved(g, longest, "Poisson's equation by elimination", error)
 
 
-def _by_first_steps(earning: Earning, pi: Floats, to_one_state: ToOneState) -> Solved:
+def _by_first_steps(
+    earning: Earning, pi: Floats, pi_error: Bound, to_one_state: ToOneState
+) -> Solved:
     """What is earned above and below the mean until the heaviest state, each side proven.
 
     A little is added to both, so that every step gains something; the sum of it cancels.
@@ -162,17 +165,33 @@ def _by_first_steps(earning: Earning, pi: Floats, to_one_state: ToOneState) -> S
     below, also = to_one_state(j, np.maximum(-beyond, 0) + little)
     g = earning.zeros()
     g[rest] = above - below
+    g = _centred(g)
     error = None
     if UNCERTIFIED not in (wrong, also):
-        rounding = 2.0**-50  # of the steps' gains, which are a mean less the mean of all
-        error = earning.zeros()
-        error[rest] = (float(wrong) + rounding) * above + (float(also) + rounding) * below
-    return Solved(_centred(g), math.inf, "Poisson's equation in reversed time", error)
+        # Each step gained at least ``little`` on both sides: so long it takes at most.
+        time = (above + below) / (2 * little) * (1 + float(wrong) + float(also))
+        error = np.full(earning.n, float(time.max()) * _residual(earning, g, mean))
+        if pi_error != UNCERTIFIED:  # that of the mean of all counts at every step
+            off = (float(pi_error) + earning.rounding) * float(np.abs(mean).max())
+            proven = earning.zeros()
+            proven[rest] = float(wrong) * above + float(also) * below + off * time
+            error = np.minimum(error, proven)
+    return Solved(g, math.inf, "Poisson's equation in reversed time", error)
 
 
 def _centred(g: Floats) -> Floats:
     """A constant changes nothing, and small numbers round better."""
     return np.asarray(g - (g.max() + g.min()) / 2)
+
+
+def _residual(earning: Earning, g: Floats, mean: Floats) -> float:
+    """How much a step may gain beyond g, more than another.
+
+    The error of g solves Poisson's equation for that: it is earned until one state is reached.
+    """
+    _, spread, _ = _settled(earning, g, mean)
+    size = float(np.abs(g).max() + np.abs(earning.value).max())
+    return spread + 4 * (earning.rounding * size + earning.value_error)
 
 
 def _settled(earning: Earning, g: Floats, mean: Floats) -> tuple[Floats, float, bool]:

@@ -198,7 +198,7 @@ def _bound(
     wrong += np.bincount(source, weights=p * wrong)[source]  # and that of the row's mean
     wrong += (float(found.weight_error) + rounding) * np.abs(away)
     flow = found.weight[source] * p
-    bound = float((flow * wrong).max()) * (1 + 1e-9)
+    bound = float((flow * wrong).max()) * (1 + 2 * float(found.weight_error)) * (1 + 1e-9)
     if not bound <= float((flow * np.abs(away)).max()) and bound > 0:
         return UNCERTIFIED, "no digit of the derivatives is known to be right"
     return bound, ""

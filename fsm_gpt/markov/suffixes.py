@@ -20,7 +20,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotDefined
 from fsm_gpt.rows import Numbers
 
-__all__ = ["suffix_laws"]
+__all__ = ["shortened", "suffix_laws"]
 
 
 def suffix_laws(chain: Chain, pi: Numbers, longest: int) -> Iterator[Numbers]:
@@ -64,7 +64,17 @@ def suffix_laws(chain: Chain, pi: Numbers, longest: int) -> Iterator[Numbers]:
         joint = pi[:, None] * (rows / rows.sum(axis=1, keepdims=True))
     else:
         joint = pi.reshape(-1, V ** (longest + 1)).sum(axis=0).reshape(-1, V)
+    yield from shortened(joint, V, longest)
+
+
+def shortened(joint: Numbers, V: int, k: int) -> Iterator[Numbers]:
+    """J_k and, one after the other, what it is without its oldest token, down to J_0.
+
+    >>> import numpy as np
+    >>> [J.tolist() for J in shortened(np.array([[0.1, 0.2], [0.3, 0.4]]), 2, 1)][1]
+    [[0.4, 0.6000000000000001]]
+    """
     yield joint
-    for _ in range(longest):
+    for _ in range(k):
         joint = joint.reshape(V, -1, V).sum(axis=0)
         yield joint

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fsm_gpt.report.atlas import mass_map, next_token_map
+    from fsm_gpt.report.capacity_figure import capacity_plot
     from fsm_gpt.report.contexts import context_table
     from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_plot
     from fsm_gpt.report.facts import Facts, gather
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Facts",
     "Report",
+    "capacity_plot",
     "context_table",
     "gather",
     "learning_figure",
@@ -46,6 +48,7 @@ __all__ = [
 #: Which module holds which names; a test compares it with the block above.
 _PUBLIC = {
     "fsm_gpt.report.atlas": ["mass_map", "next_token_map"],
+    "fsm_gpt.report.capacity_figure": ["capacity_plot"],
     "fsm_gpt.report.contexts": ["context_table"],
     "fsm_gpt.report.curves": ["loss_plot", "memory_plot", "mixing_plot", "spectrum_plot"],
     "fsm_gpt.report.facts": ["Facts", "gather"],

@@ -9,14 +9,14 @@ from textwrap import fill
 from typing import TYPE_CHECKING
 
 from fsm_gpt import __version__
-from fsm_gpt.capacity import Capacity, NoCapacity
+from fsm_gpt.capacity import Capacity, NoCapacity, table_date
 from fsm_gpt.capacity.words import scale, size_in_words
 from fsm_gpt.report.tables import csv_text, markdown_table, markdown_text
 
 if TYPE_CHECKING:
     from fsm_gpt.report.capacity_report import CapacityReport
 
-__all__ = ["COLUMNS", "FORMATS", "SUFFIXES", "row_cells"]
+__all__ = ["COLUMNS", "FORMATS", "SUFFIXES", "bibtex_of_works", "row_cells"]
 
 #: Headings of the table for people; the first is text, the others are numbers.
 COLUMNS = ("model", "ids V", "rows", "context L", "bits", "bytes", "digits", "parameters", "scale")
@@ -120,8 +120,9 @@ def as_json(report: CapacityReport) -> str:
 
 def bibtex(report: CapacityReport) -> str:
     """One entry for each model, and those of the theory behind."""
-    entries = [_entry(key, fields) for key, fields in _ALWAYS]
-    used = {key for key, _ in _ALWAYS}
+    works = _works()
+    entries = [_entry(key, fields) for key, fields in works]
+    used = {key for key, _ in works}
     for row in report.rows:
         stem = re.sub(r"[^a-z0-9]+", "-", row.name.lower().encode("ascii", "ignore").decode())
         key = stem = f"model-{stem.strip('-') or 'unnamed'}"
@@ -144,28 +145,40 @@ def bibtex(report: CapacityReport) -> str:
     return "\n".join(entries)
 
 
-_ALWAYS = (
-    ("fsm-gpt", {"title": "fsm_gpt", "author": "fsm_gpt contributors", "version": __version__}),
-    (
-        "zekri2024",
-        {
-            "title": "Large Language Models as Markov Chains",
-            "author": "Zekri, Oussama and others",
-            "year": "2024",
-            "eprint": "2410.02724",
-            "archiveprefix": "arXiv",
-        },
-    ),
-    (
-        "karpathy2023",
-        {
-            "title": "baby GPT",
-            "author": "Karpathy, Andrej",
-            "year": "2023",
-            "note": "Notebook",
-        },
-    ),
-)
+def bibtex_of_works() -> str:
+    """The entries of this report and of what it rests on, without those of models.
+
+    >>> bibtex_of_works().partition(",")[0]
+    '@misc{fsm-gpt'
+    """
+    return "\n".join(_entry(key, fields) for key, fields in _works())
+
+
+def _works() -> list[tuple[str, dict[str, str]]]:
+    """What every report rests on: the key and the fields of an entry."""
+    report = {
+        "title": "fsm_gpt: a small GPT as a finite-state Markov chain",
+        "author": "fsm_gpt contributors",
+        "year": table_date()[:4],
+        "version": __version__,
+        "note": f"Capacity report, with the table of models of {table_date()}",
+    }
+    zekri = {
+        "title": "Large Language Models as Markov Chains",
+        "author": "Zekri, Oussama and Odonnat, Ambroise and Benechehab, Abdelhakim and "
+        "Bleistein, Linus and Boullé, Nicolas and Redko, Ievgen",
+        "year": "2024",
+        "eprint": "2410.02724",
+        "archiveprefix": "arXiv",
+    }
+    karpathy = {
+        "title": "baby GPT",
+        "author": "Karpathy, Andrej",
+        "year": "2023",
+        "note": "Notebook",
+    }
+    return [("fsm-gpt", report), ("zekri2024", zekri), ("karpathy2023", karpathy)]
+
 
 _TEX = {
     **{sign: "\\" + sign for sign in "{}%&#_$"},

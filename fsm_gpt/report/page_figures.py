@@ -15,7 +15,7 @@ from fsm_gpt.report.contexts import TABLE_LIMIT, context_table
 from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_plot
 from fsm_gpt.report.facts import Facts
 from fsm_gpt.report.graph import GRAPH_LIMIT, state_graph
-from fsm_gpt.report.icicle import suffix_icicle
+from fsm_gpt.report.icicle import MOST_SUFFIXES, suffix_icicle
 from fsm_gpt.report.ranks import rank_plot
 from fsm_gpt.report.style import percent
 from fsm_gpt.report.svg import inline_svg
@@ -104,7 +104,8 @@ def _atlas(facts: Facts) -> Iterator[dict[str, str]]:
             "The same places. The hue is the most probable next token, the strength how sure it "
             "is. Even patches depend on the newest tokens alone, grain on old ones.",
         )
-    if chain.is_window:
+    # One row alone would say no more than which tokens come how often.
+    if chain.is_window and (chain.context or 0) > 1 and chain.n_tokens**2 <= MOST_SUFFIXES:
         yield _entry(
             "icicle",
             "How texts end",

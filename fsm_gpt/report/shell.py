@@ -1,8 +1,8 @@
 """What every page shares: the document around it, the style sheet, the security policy.
 
-The one style sheet is named by its hash, and so is the one script, on the pages that have one; no
-other runs. Nothing is asked of the network: the content-security-policy of the page would not let
-it.
+The one style sheet, and the one script where a page has one, are named by their hashes, no
+other runs, and nothing is asked of the network: the content-security-policy of the page would
+not let it.
 """
 
 from __future__ import annotations
@@ -24,32 +24,36 @@ if TYPE_CHECKING:
 __all__ = ["page_from"]
 
 
-def page_from(template: str, *, script: str = "", **values: Any) -> str:
+def page_from(template: str, *, script: str | None = None, **values: Any) -> str:
     """A page made from one of the templates, with the look that all of them share.
 
-    ``script`` names a file of this folder that is put into the page.
+    ``script`` is the name of a file beside the templates, which the page then runs.
     """
     from markupsafe import Markup
 
     style = _style()
-    code = _read(script) if script else ""
+    code = "" if script is None else _read(script)
     return (
         _environment()
         .get_template(template)
         .render(
             style=Markup(style),
-            style_hash=_hash(style),
+            style_hash=_named_by_hash(style),
             script=Markup(code),
-            script_hash=_hash(code) if code else "",
+            script_hash=_named_by_hash(code),
             **values,
         )
     )
 
 
-def _hash(text: str) -> str:
-    """As a content-security-policy names it."""
-    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
-    return f"sha256-{digest}"
+def _named_by_hash(content: str) -> str:
+    """What a content-security-policy calls a style sheet or a script.
+
+    >>> _named_by_hash("")
+    'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
+    """
+    digest = hashlib.sha256(content.encode("utf-8")).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
 
 
 def _read(name: str) -> str:

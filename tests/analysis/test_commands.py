@@ -1,5 +1,6 @@
 """The command line of the studies."""
 
+import json
 import os
 import subprocess
 import sys
@@ -89,4 +90,8 @@ def test_every_study_at_once(tmp_path: Path, quick: dict[str, Study]) -> None:
     with pytest.raises(SystemExit) as left:
         main("analysis", runs, about="All.", args=["--output", str(tmp_path)])
     assert left.value.code == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"stationary", "capacity"}
+    there = {path.name for path in tmp_path.iterdir()}
+    assert there == {"stationary", "capacity", "manifest.json"}
+    over_all = json.loads((tmp_path / "manifest.json").read_bytes())
+    assert list(over_all["studies"]) == ["stationary", "capacity"]
+    assert over_all["command"].startswith("python -m analysis --output")

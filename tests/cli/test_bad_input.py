@@ -87,7 +87,7 @@ def reading(verb: str, path: str) -> list[str]:
         (None, "there is no such file"),
         (b"", f"{NEITHER} (empty)"),
         (b"\0" * 4096, f"{NEITHER} (4,096 bytes of another kind)"),
-        (b"just a text\n", f"{NEITHER} (12 bytes of another kind)"),
+        (b"just a text\n", "it is a text, and neither a chain file nor a checkpoint"),
         (b"PK\x03\x04" + b"\0" * 100, ""),
         ((2**62).to_bytes(8, "little") + b'{"a"', f"{NEITHER} (12 bytes of another kind)"),
         ((4).to_bytes(8, "little") + b'{"a"', f"{NEITHER} (a damaged safetensors file)"),

@@ -82,7 +82,7 @@ def test_no_verb_shows_where_to_begin(fsm_gpt) -> None:
     said = fsm_gpt()
     assert (said.code, said.out) == (2, "")
     begin = re.findall(r"^  fsm-gpt (\S+)(.*?)  ", said.err, flags=re.MULTILINE)
-    assert [verb for verb, _ in begin] == ["demo", "report", "capacity"]
+    assert [verb for verb, _ in begin] == ["demo", "report", "report", "capacity"]
     for verb, words in begin:
         command_of(verb).make_context(verb, words.split())
     assert "--help lists all verbs" in said.err

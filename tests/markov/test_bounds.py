@@ -187,7 +187,10 @@ def part() -> Chain:
 
 LONG_RUN = {
     "absorption": fg.absorption,
+    "causal states": fg.causal_states,
     "communicating classes": fg.communicating_classes,
+    "condition number": fg.condition_number,
+    "context use": fg.context_use,
     "convergence bound": fg.convergence_bound,
     "entropy rate": fg.entropy_rate,
     "expected visits": lambda chain: fg.expected_visits(chain, 0),
@@ -200,6 +203,7 @@ LONG_RUN = {
     "lumping": fg.lumping,
     "mean first passage": fg.mean_first_passage,
     "memory curve": fg.memory_curve,
+    "metastable sets": fg.metastable_sets,
     "minimize": fg.minimize,
     "mixing bounds": fg.mixing_bounds,
     "mixing time": fg.mixing_time,
@@ -208,6 +212,7 @@ LONG_RUN = {
     "spectrum": fg.spectrum,
     "stationary distribution": fg.stationary_distribution,
     "time reversal": fg.time_reversal,
+    "time scales": fg.time_scales,
     "compare": lambda chain: fg.compare(chain, chain),
     "calibration": lambda chain: fg.calibration(chain, chain),
     "context distance": lambda chain: fg.context_distance(chain, chain),

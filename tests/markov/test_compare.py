@@ -15,6 +15,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotDefined, NotUnique, StateSpaceTooLarge
 from fsm_gpt.markov import paired, product_of_two, token_blocks
 from fsm_gpt.result import UNCERTIFIED
+from fsm_gpt.space import SomeContexts, Vocabulary
 
 
 def dense_rows(draw: st.DrawFn, n: int, V: int) -> list[list[Fraction]]:
@@ -279,6 +280,18 @@ def test_what_cannot_be_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(token_blocks, "MOST_BLOCKS", 3)
     with pytest.raises(StateSpaceTooLarge, match="more than 3 blocks of 2 tokens"):
         fg.context_distance(even_process(), even_process(), n_tokens=2)
+
+
+def test_a_recurrent_context_that_is_not_full() -> None:
+    """It is compared with what is no longer than it; what a longer one would be is not known."""
+    states = SomeContexts(Vocabulary.of("01"), np.array([[-1, 0], [-1, 1]]))
+    turns = Chain.from_edges([0, 1], [1, 0], [1, 0], [1.0, 1.0], states=states)
+    found = fg.compare(turns, Chain([[0.5, 0.5], [0.25, 0.75]]))
+    assert found.kl_bits_per_token == pytest.approx((1 + 2) / 2, abs=1e-14)
+    with pytest.raises(NotDefined, match="is in '0', which has fewer tokens than the 2"):
+        fg.compare(turns, Chain([[0.5, 0.5]] * 8))
+    with pytest.raises(InvalidArgument, match="visits context '0', which the model does not"):
+        fg.compare(turns, Chain([[0.5, 0.5]] * 4))
 
 
 def test_states_are_named_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

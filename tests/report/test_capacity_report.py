@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import fsm_gpt as fg
-from fsm_gpt.capacity import Capacity, NoCapacity, all_models, capacity
+from fsm_gpt.capacity import Capacity, NoCapacity, all_models, capacity, table_date
 from fsm_gpt.errors import FileProblem, InvalidArgument
 from fsm_gpt.report.capacity_claims import claims
 from fsm_gpt.report.capacity_formats import FORMATS, SUFFIXES
@@ -235,7 +235,7 @@ class Page(html.parser.HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "link", "br", "rect"):
+        if tag not in ("meta", "link", "br", "input"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -248,24 +248,38 @@ class Page(html.parser.HTMLParser):
         self.text.append(data)
 
 
+def named_by_hash(content: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+
 def test_the_page_asks_nothing_of_the_network(everything: CapacityReport) -> None:
     text = everything.render("html")
     page = Page(text)
     assert page.open == []
     names = [tag for tag, _ in page.tags]
-    assert not {"script", "img", "iframe", "object", "form"} & set(names)
-    addresses = [v for _, a in page.tags for k, v in a.items() if k in ("src", "href")]
+    assert not {"img", "iframe", "object", "form"} & set(names)
+    addresses = [v for t, a in page.tags for k, v in a.items() if k in ("src", "href") and t != "a"]
+    assert addresses
     assert all(v is not None and v.startswith(("#", "data:,")) for v in addresses)
+    links = [a for t, a in page.tags if t == "a"]
+    assert all(str(a["href"]).startswith("data:" if "download" in a else "#") for a in links)
     assert not any(
         "style" in attrs or any(k.startswith("on") for k in attrs) for _, attrs in page.tags
     )
     (style,) = re.findall(r"<style>(.*?)</style>", text, flags=re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    (script,) = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
     (policy,) = (a["content"] for _, a in page.tags if a.get("http-equiv"))
     assert policy is not None
     assert "default-src 'none'" in policy
-    assert f"'sha256-{digest}'" in policy
+    assert f"style-src {named_by_hash(style)};" in policy
+    assert f"script-src {named_by_hash(script)};" in policy
     assert "prefers-color-scheme:dark" in style
+    for word in ("fetch", "XMLHttpRequest", "import", "http", "innerHTML", "eval"):
+        assert word not in script
+
+
+def test_the_page_is_small(everything: CapacityReport) -> None:
+    assert len(everything.render("html").encode()) < 400_000
 
 
 def test_the_page_can_be_heard(everything: CapacityReport) -> None:
@@ -274,7 +288,10 @@ def test_the_page_can_be_heard(everything: CapacityReport) -> None:
     heads = [attrs for tag, attrs in page.tags if tag == "th"]
     assert all(attrs.get("scope") in ("row", "col") for attrs in heads)
     pictures = [attrs for tag, attrs in page.tags if tag == "svg"]
-    assert all(attrs.get("aria-hidden") == "true" for attrs in pictures)
+    spoken = [attrs["aria-label"] for attrs in pictures if attrs.get("aria-hidden") != "true"]
+    assert len(spoken) == 1
+    assert spoken[0] is not None
+    assert spoken[0].startswith("Bits of state of 76 models by year on a logarithmic scale")
     ids = {attrs["id"] for _, attrs in page.tags if "id" in attrs}
     targets = {
         v[1:] for _, a in page.tags for k, v in a.items() if k == "href" and v and v[0] == "#"
@@ -282,11 +299,63 @@ def test_the_page_can_be_heard(everything: CapacityReport) -> None:
     assert targets <= ids
 
 
+def test_each_row_leads_to_its_sources(everything: CapacityReport) -> None:
+    text = everything.render("html")
+    for number, row in enumerate(everything.rows, 1):
+        assert f'href="#source-{number}"' in text
+        (part,) = re.findall(rf'<tr id="source-{number}">(.*?)</tr>', text, flags=re.DOTALL)
+        words = "".join(Page(part).text)
+        assert row.name in words
+        assert all(source in words for source in row.sources)
+
+
+def test_the_page_says_how_and_what_not(everything: CapacityReport) -> None:
+    words = " ".join("".join(Page(everything.render("html")).text).split())
+    assert "It is an upper bound on state, and not knowledge" in words
+    assert "Where it stands within its year says nothing".lower() in words.lower()
+    assert "Years are general knowledge unless a source names them" in words
+    assert f"the table of {table_date()}" in words
+    counted = re.findall(
+        r"<tr><td>[^<]+</td><td class=\"n\">(\d+)</td></tr>", everything.render("html")
+    )
+    assert sum(map(int, counted)) == 80
+
+
+def test_the_page_carries_its_citation(everything: CapacityReport) -> None:
+    page = Page(everything.render("html"))
+    files = {a["download"]: str(a["href"]) for t, a in page.tags if "download" in a}
+    assert set(files) == {"capacity.bib", "capacity.csv"}
+    content = base64.b64decode(files["capacity.bib"].partition("base64,")[2]).decode()
+    assert content == everything.render("bibtex")
+    shown = re.findall(r"<pre[^>]*>(.*?)</pre>", everything.render("html"), flags=re.DOTALL)
+    entries = read_bibtex(html_words(shown[0]))
+    assert list(entries) == ["fsm-gpt", "zekri2024", "karpathy2023"]
+    assert entries["fsm-gpt"]["version"] == fg.__version__
+    assert entries["fsm-gpt"]["year"] == table_date()[:4]
+
+
+def html_words(part: str) -> str:
+    return "".join(Page(part).text)
+
+
+def test_one_model_has_no_tools(report: CapacityReport) -> None:
+    alone = capacity_report(["gpt2"]).render("html")
+    assert "<select" not in alone
+    assert "<select" in report.render("html")
+
+
+def test_without_years_there_is_no_figure(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps({"vocab_size": 100, "n_ctx": 10}))
+    text = capacity_report([tmp_path]).render("html")
+    assert 'id="years"' not in text
+    assert 'href="#years"' not in text
+
+
 def test_a_hostile_name_is_text(hostile: CapacityReport) -> None:
     (row,) = hostile.rows
     assert "<script>" in row.name
     page = Page(hostile.render("html"))
-    assert "script" not in [tag for tag, _ in page.tags]
+    assert [tag for tag, _ in page.tags].count("script") == 1
     assert row.name in "".join(page.text)
     notebook = Page(hostile._repr_html_())
     assert [tag for tag, _ in notebook.tags if tag not in ("td", "th", "tr")] == [
