@@ -171,7 +171,9 @@ class Watched(Result):
     def __str__(self) -> str:
         n = len(self.runs)
         many = "1 training" if n == 1 else f"the median of {n:,} trainings"
-        lines = [f"{len(self.steps):,} watched steps, {many}, contexts of {self.context} tokens"]
+        tokens = "1 token" if self.context == 1 else f"{self.context} tokens"
+        steps = "1 watched step" if len(self.steps) == 1 else f"{len(self.steps):,} watched steps"
+        lines = [f"{steps}, {many}, contexts of {tokens}"]
         shown = [name for name in SHOWN if not np.isnan(self.numbers[name]).all()]
         names = ["step", *(name.replace("_", " ") for name in shown)]
         lines.append("  ".join(names))
@@ -183,8 +185,11 @@ class Watched(Result):
             )
         if self.data is not None:
             lines += str(self.moments()).splitlines()
-        missing = [name for name in self.absent if name not in ("largest_change", *shown)]
-        lines += [f"  no {name.replace('_', ' ')}: {self.absent[name]}" for name in missing]
+        reasons: dict[str, list[str]] = {}
+        for name, why in self.absent.items():
+            if name != "largest_change":
+                reasons.setdefault(why, []).append(name.replace("_", " "))
+        lines += [f"  no {', '.join(names)}: {why}" for why, names in reasons.items()]
         return "\n".join(lines)
 
 

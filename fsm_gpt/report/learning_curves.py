@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.learning.measure import MEASURES
 from fsm_gpt.learning.watched import Watched
 from fsm_gpt.report.style import axes_for, palette, set_title
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["PANELS", "learning_figure", "learning_plot"]
+__all__ = ["PANELS", "learning_figure", "learning_panels", "learning_plot"]
 
 #: The panels of the figure where none are named.
 PANELS = (
@@ -130,21 +131,54 @@ def learning_figure(
     """
     from matplotlib.figure import Figure
 
-    if measures is None:
-        measures = [name for name in PANELS if not np.isnan(watched.number(name)).all()]
+    measures = _chosen(watched, measures)
     columns = min(3, len(measures))
     rows = -(-len(measures) // columns)
     figure = Figure(figsize=(max(3.4 * columns, 4.2), 2.6 * rows), facecolor=palette(dark).paper)
     figure.set_layout_engine("constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).reshape(-1)
+    learning_panels(figure, watched, measures, low=low, high=high, dark=dark)
+    return figure
+
+
+def learning_panels(
+    figure: Figure,
+    watched: Watched,
+    measures: Sequence[str | Sequence[str]] | None = None,
+    *,
+    low: float = 0.1,
+    high: float = 0.9,
+    dark: bool = False,
+) -> None:
+    """The same panels on a figure that is there.
+
+    >>> from matplotlib.figure import Figure
+    >>> from fsm_gpt.chain import Chain
+    >>> from fsm_gpt.watch import watch_models
+    >>> figure = Figure()
+    >>> learning_panels(figure, watch_models([(0, Chain([[0.5, 0.5]] * 2))]), ["entropy_rate"])
+    >>> len(figure.axes)
+    1
+    """
+    measures = _chosen(watched, measures)
+    columns = min(3, len(measures))
+    grid = figure.subplots(-(-len(measures) // columns), columns, squeeze=False).reshape(-1)
     for ax, measure in zip(grid, measures, strict=False):
-        first = measure if isinstance(measure, str) else measure[0]
-        words = MEASURES[first].words
-        title = words[:1].upper() + words[1:] if isinstance(measure, str) else None
+        words = MEASURES[measure].words if isinstance(measure, str) else ""
+        title = words[:1].upper() + words[1:]
         learning_plot(watched, measure, low=low, high=high, ax=ax, dark=dark, title=title)
     for ax in grid[len(measures) :]:
         ax.remove()
-    return figure
+
+
+def _chosen(
+    watched: Watched, measures: Sequence[str | Sequence[str]] | None
+) -> Sequence[str | Sequence[str]]:
+    """What is drawn: what was asked for, or what there is."""
+    if measures is None:
+        return [name for name in PANELS if not np.isnan(watched.number(name)).all()]
+    if not measures:
+        raise InvalidArgument("learning_figure: there is no number to be drawn. Name some.")
+    return measures
 
 
 def _across(ax: Axes, steps: tuple[int, ...]) -> None:
