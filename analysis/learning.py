@@ -39,9 +39,9 @@ SEEDS = 12
 #: The steps of the tables.
 TOLD = (0, 10, 20, 30, 40, 50, 60, 80, 100, 150, 200, 300, 400)
 #: Those of a quick run.
-QUICK = (0, 20, 40, 60, 80, 100, 150, 200)
-#: P(1) after 000, 001, ..., 111: mostly the token that the last was not, the more surely where
-#: the two before it are alike.
+QUICK = (0, 20, 40, 60, 80, 100, 150)
+#: P(1) after 000, 001, ..., 111: 3/4 or 1/4, mostly the token that the last was not; a fifth more
+#: where the two before that are alike, else a fifth less.
 SOURCE = ("19/20", "9/20", "11/20", "1/20", "11/20", "1/20", "19/20", "9/20")
 LENGTH, DRAWN = 200, 1
 #: Numbers of the tables, and what heads their columns.
@@ -119,6 +119,7 @@ def run(
             "fsm-gpt watch watches a training on a text of yours."
         )
     seeds = seeds or tuple(range(SEED, SEED + (2 if quick else SEEDS)))
+    looked: Mapping[str, Sequence[int]]
     if steps is not None:
         looked = dict.fromkeys(STEPS, tuple(steps))
     else:

@@ -147,16 +147,26 @@ def _caption(watched: Watched, step: int, run: int | str | None) -> str:
 
 def _gif(frames: Reel, milliseconds: int, dark: bool) -> bytes:
     """All frames, with one palette for all, so that nothing flickers."""
-    from PIL.Image import Dither
-
     pictures = [_picture(frames, i, dark) for i in range(len(frames.chains))]
     colours = _common_palette(pictures)
-    flat = [picture.quantize(palette=colours, dither=Dither.NONE) for picture in pictures]
+    flat = [_flat(picture, colours) for picture in pictures]
     stay = [milliseconds] * len(flat)
     stay[-1] *= LAST_STAYS if len(flat) > 1 else 1
     stream = io.BytesIO()
     flat[0].save(stream, format="GIF", save_all=True, append_images=flat[1:], duration=stay, loop=0)
     return stream.getvalue()
+
+
+def _flat(picture: Image, colours: Image) -> Image:
+    """A picture in these colours. Its ground is exactly the first of them, and not the nearest."""
+    from PIL import Image
+    from PIL.Image import Dither
+
+    flat = picture.quantize(palette=colours, dither=Dither.NONE)
+    pixels = np.asarray(picture)
+    ground = (pixels == pixels[0, 0]).all(axis=2)
+    flat.paste(0, (0, 0), Image.fromarray(np.where(ground, 255, 0).astype(np.uint8)))
+    return flat
 
 
 def _picture(frames: Reel, i: int, dark: bool) -> Image:
@@ -174,7 +184,7 @@ def _picture(frames: Reel, i: int, dark: bool) -> Image:
 
 
 def _common_palette(pictures: Sequence[Image]) -> Image:
-    """The colours that serve the first, the middle and the last picture."""
+    """The ground first, then what serves the first, the middle and the last picture."""
     from PIL import Image
     from PIL.Image import Dither
 
@@ -183,19 +193,13 @@ def _common_palette(pictures: Sequence[Image]) -> Image:
     beside = Image.new("RGB", (width * len(some), height))
     for i, picture in enumerate(some):
         beside.paste(picture, (width * i, 0))
-    flat = beside.quantize(colors=COLOURS, dither=Dither.NONE)
-    # The ground is most of the picture, and its colour is not to be a mean of others.
-    ground, table = flat.getpixel((0, 0)), flat.getpalette()
-    colour = beside.getpixel((0, 0))
-    assert isinstance(ground, int)
-    assert isinstance(colour, tuple)
+    table = beside.quantize(colors=COLOURS - 1, dither=Dither.NONE).getpalette()
+    ground = some[0].getpixel((0, 0))
+    assert isinstance(ground, tuple)
     assert table is not None
-    near = table[3 * ground : 3 * ground + 3]
-    for entry in range(0, len(table), 3):
-        if max(abs(a - b) for a, b in zip(table[entry : entry + 3], near, strict=True)) <= 6:
-            table[entry : entry + 3] = colour
-    flat.putpalette(table)
-    return flat
+    colours = Image.new("P", (1, 1))
+    colours.putpalette([*ground, *table])
+    return colours
 
 
 # ---- the page ----

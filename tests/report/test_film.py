@@ -134,7 +134,7 @@ def test_the_page_asks_for_nothing(page: str) -> None:
     assert not {tag for tag, *_ in reader.attributes} & {"iframe", "object", "embed", "img"}
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)
     assert policy
-    assert policy[1].startswith("default-src 'none'; script-src 'sha256-")
+    assert policy[1].startswith("default-src 'none'; ")
     for tag, kind in (("script", "script-src"), ("style", "style-src")):
         (inside,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page, flags=re.DOTALL)
         digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
