@@ -62,9 +62,10 @@ def watch(
 
     Parameters
     ----------
-    text, context, learning_rate, weight_decay, vocabulary, n_layer, n_head, n_embd, bias,
-    norm_bias, loss_on, batch, penalty
+    text, context, vocabulary, loss_on, batch, penalty
         As for :func:`fsm_gpt.train`.
+    learning_rate, weight_decay, n_layer, n_head, n_embd, bias, norm_bias
+        As there, too.
     steps
         The numbers of updates at which to look, ascending, such as ``range(0, 51)``; 0 is the
         untrained model. Training goes on to the last of them.

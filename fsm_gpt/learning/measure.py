@@ -69,7 +69,7 @@ MEASURES = {
     "greedy_longest": Measure("states", "longest greedy cycle"),
     "second_eigenvalue": Measure("modulus", "second eigenvalue"),
     "induction": Measure("probability", "induction score"),
-    "induction_gain": Measure("probability", "induction score over own bigram"),
+    "induction_gain": Measure("probability", "induction over own bigram"),
 }
 
 
