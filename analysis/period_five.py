@@ -205,9 +205,9 @@ def facts(chains: dict[str, Chain]) -> Table:
             "its effective states": ".4f",
         },
         note=f"States are merged where that costs at most {SMALL:g} bits per token. Effective "
-        "states are two to the power of the entropy of the machine's state. After 111 the text goes "
-        "on with 1 as often as with 0 where no fourth token is seen, and greedy decoding takes the "
-        "first of the two.",
+        "states are two to the power of the entropy of the machine's state. Where no fourth token "
+        "is seen, the text goes on with 1 after 111 as often as with 0, and greedy decoding takes "
+        "the first of the two.",
     )
 
 
