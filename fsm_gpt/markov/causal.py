@@ -93,7 +93,7 @@ class CausalStates(Bounded):
         known = "not decided" if order is None else "infinite" if math.isinf(order) else int(order)
         lines = [
             f"causal states ({self.method}; {self.error_sentence})",
-            f"  {self.n_states:,} causal states",
+            f"  {self.n_states:,} causal state{'s' * (self.n_states != 1)}",
             f"  statistical complexity C  {format_number(self.statistical_complexity_bits)} bits",
             f"  entropy rate h            {format_number(self.entropy_rate_bits_per_token)} "
             f"bits per token",
@@ -165,7 +165,7 @@ def causal_states(chain: Chain) -> CausalStates:
         chain=machine,
         state_of=read_only(state_of),
         probabilities=read_only(probabilities),
-        statistical_complexity_bits=max(C, 0.0),
+        statistical_complexity_bits=max(C, 0.0) + 0.0,  # and not -0.0 of a single state
         entropy_rate_bits_per_token=float(rate.bits_per_token),
         excess_entropy_bits=min(E, C) if C > 0 else 0.0,
         markov_order=order,

@@ -252,6 +252,12 @@ def test_what_is_refused() -> None:
         causal_states(Chain([[a, 1 - a], [1, 0]]))
 
 
+def test_one_state_remembers_nothing() -> None:
+    found = causal_states(coin())
+    assert "1 causal state\n  statistical complexity C  0 bits" in str(found)
+    assert not math.copysign(1, found.statistical_complexity_bits) < 0
+
+
 def test_it_prints_its_numbers() -> None:
     text = str(causal_states(even()))
     for words in ("2 causal states", "0.918296 bits", "0.666667 bits per token", "infinite"):
