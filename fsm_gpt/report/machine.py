@@ -51,7 +51,7 @@ def context_section(facts: Facts) -> Section | None:
         first += f"It takes all {L} to tell 99% of it."
     by_position = Table(
         caption="What the token so many places back tells of the next, in bits",
-        heads=("places back", "alone", "after the newer ones", "beside all others"),
+        heads=("places", "alone", "after newer ones", "beside all others"),
         rows=tuple(
             (
                 f"{i + 1}",
@@ -71,14 +71,16 @@ def context_section(facts: Facts) -> Section | None:
 
 def _oldest(found: ContextUse) -> tuple[Table, ...]:
     total = float(found.after_newer_bits[-1])
-    words = [(word, part) for word, part in found.oldest_matters if part > 0][:MOST_WORDS]
+    words = [(word, part) for word, part in found.oldest_matters if part > total * NOTHING]
     if total < NOTHING or not words:
         return ()
     return (
         Table(
             caption="Words before which the oldest token matters most",
             heads=("after it comes", "bits per token", "share"),
-            rows=tuple((word, decimal(part), part_of(part / total)) for word, part in words),
+            rows=tuple(
+                (word, decimal(part), part_of(part / total)) for word, part in words[:MOST_WORDS]
+            ),
             words=(0,),
             note=(
                 f"The oldest token tells {number(total)} bits after the newer ones, a sum over "
@@ -89,7 +91,7 @@ def _oldest(found: ContextUse) -> tuple[Table, ...]:
 
 
 def machine_section(facts: Facts) -> Section | None:
-    """The smallest machines, exact and with a price; None where there is one state to begin with."""
+    """The smallest machines, exact and with a price; None where the chain has one state."""
     chain, found = facts.chain, facts.remembered
     name, title = "machine", "The machine"
     if chain.n_states == 1 or chain.kind == "symbolic":
@@ -135,13 +137,18 @@ def _nearly(small: MinimalMachine, curve: ParetoCurve) -> str:
     if small.is_exact:
         return ""
     kl = float(small.kl_bits_per_token)
-    what = count(small.n_states, "state")
-    price = f"{number(kl)} bits per token, {part_of(kl / dearest)} of what memory is worth"
+    what, part = count(small.n_states, "state"), part_of(kl / dearest)
+    worth = "h₀ − h, all that memory is worth"
     if kl < CHEAP * dearest:
-        return f"{what[:1].upper()}{what[1:]} do nearly as well: they lose {price}, h₀ − h."
+        do = (
+            "does nearly as well: it loses"
+            if small.n_states == 1
+            else "do nearly as well: they lose"
+        )
+        return f"{what} {do} {number(kl)} bits per token, {part} of {worth}."
     return (
         f"No machine of at most {SMALL} states was found that loses less than {part_of(CHEAP)} of "
-        f"that; the best, of {what}, loses {price}, h₀ − h."
+        f"{worth}; the best, of {what}, loses {number(kl)} bits per token, {part}."
     )
 
 
@@ -153,16 +160,12 @@ def _sizes(minimal: MinimalMachine, causal: CausalStates | Absent) -> Table:
     if isinstance(causal, Absent):
         note = f"Causal states. {causal}"
     else:
-        order = causal.markov_order
-        known = (
-            "not decided" if order is None else "infinite" if math.isinf(order) else f"{order:g}"
-        )
         rows += [
             ("Causal states", f"{causal.n_states:,}"),
             ("Statistical complexity C, bits", number(causal.statistical_complexity_bits)),
             ("Excess entropy E, bits", number(causal.excess_entropy_bits)),
             ("Entropy rate h, bits per token", number(causal.entropy_rate_bits_per_token)),
-            ("Markov order, tokens", known),
+            ("Markov order, tokens", _order(causal.markov_order)),
         ]
         note = (
             "C is what has to be remembered to foretell as well as can be, E what the past tells "
@@ -175,6 +178,12 @@ def _sizes(minimal: MinimalMachine, causal: CausalStates | Absent) -> Table:
         words=(0,),
         note=note,
     )
+
+
+def _order(tokens: float | None) -> str:
+    if tokens is None:
+        return "not decided"
+    return "infinite" if math.isinf(tokens) else f"{tokens:g}"
 
 
 def _prices(curve: ParetoCurve, small: MinimalMachine) -> Table:
@@ -190,9 +199,7 @@ def _prices(curve: ParetoCurve, small: MinimalMachine) -> Table:
     rows = []
     for i in sorted(shown):
         one = machines[i]
-        price = (
-            (decimal(one.kl_bits), part_of(one.kl_bits / dearest)) if one.kl_bits else ("0", "0%")
-        )
+        price = decimal(one.kl_bits), part_of(one.kl_bits / dearest)
         rows.append((f"{one.n_states:,}", *price, one.found_by))
     return Table(
         caption="States against price" + _thinned(len(rows), len(machines)),
@@ -226,12 +233,23 @@ def _rows(small: MinimalMachine) -> Table:
         members = f"{len(small.members(s)):,}"
         lines.append((chain.label(s), members, next_tokens(chain, s), ", ".join(leads) + more))
     return Table(
-        caption="The machine that is drawn: its states, how many of the chain's each stands for, "
+        caption="The machine that is drawn: its states, how many of the chain’s each stands for, "
         "and where the most probable tokens lead",
         heads=("state", "stands for", "next token", "leads to"),
         rows=tuple(lines),
         words=(0, 2, 3),
     )
+
+
+def _names(small: MinimalMachine) -> str:
+    """How to read the names that need it."""
+    names = small.chain.labels()
+    said = []
+    if any(name.startswith("…") for name in names):
+        said.append("A name that begins with … stands for all states that end so")
+    if any(" +" in name for name in names):
+        said.append("+3 is for three more states")
+    return f" {'; '.join(said)}." if said else ""
 
 
 def _caption(small: MinimalMachine, curve: ParetoCurve) -> str:
@@ -243,6 +261,5 @@ def _caption(small: MinimalMachine, curve: ParetoCurve) -> str:
     far = f" The laws of 10 tokens differ by at most {number(bound, 2)}." if bound < 0.5 else ""
     return (
         f"{n} states in place of {N:,}: predicting the chain by them costs {number(kl)} bits per "
-        f"token, {part_of(kl / dearest)} of h₀ − h = {number(dearest)}.{far} “…01” stands for all "
-        f"states that end in 01, “+3” for three more."
+        f"token, {part_of(kl / dearest)} of h₀ − h = {number(dearest)}.{far}{_names(small)}"
     )

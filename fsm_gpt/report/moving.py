@@ -23,6 +23,7 @@ __all__ = ["sensitivity_section", "slow_section"]
 
 #: Rows of tables: slow time scales and cycles together, sets, and moves between them.
 MOST_MODES, MOST_SETS, MOST_MOVES = 8, 12, 8
+CYCLES = "A cycle goes round at least once before it fades; it keeps a text in no place."
 
 
 def sensitivity_section(facts: Facts) -> Section | None:
@@ -38,13 +39,10 @@ def sensitivity_section(facts: Facts) -> Section | None:
     if not order:
         return None
     total = float(moved.sum())
-    kept = (
-        "These rows are float32, which" if chain.dtype == np.float32 else "Rows in float32, which"
-    )
+    off = number(found.error_bar(FLOAT32), 2)
     sentence = (
-        f"The entropy rate is {number(found.value)} bits per token. {kept} keep each probability "
-        f"to a relative 2⁻²⁴, would be off by {number(found.error_bar(FLOAT32), 2)} bits at most, "
-        f"to first order."
+        f"The entropy rate is {number(found.value)} bits per token. Rows in float32, which keep "
+        f"each probability to a relative 2⁻²⁴, put it off by {off} bits at most, to first order."
     )
     table = Table(
         caption=(
@@ -88,35 +86,31 @@ def slow_section(facts: Facts) -> Section | None:
         return None
     if isinstance(scales, Absent):
         return left_out(name, title, scales)
-    sentences = [_lasting(scales)]
     tables = [_scales(scales)] if scales.slow or scales.cycles else []
     if isinstance(sets, Absent):
-        return told(
-            name, title, [*sentences, f"There are no metastable sets. {sets}"], tables=tables
-        )
-    stays = sorted(float(stay) for stay in sets.mean_stay_tokens)
-    sentences.append(
+        return told(name, title, (str(sets),), tables=tables)
+    stays = sorted({number(float(stay)) for stay in sets.mean_stay_tokens}, key=float)
+    long = " to ".join(dict.fromkeys((stays[0], stays[-1])))
+    sentences = (
+        _lasting(scales),
         f"The states fall into {count(sets.n_sets, 'set')} that a text seldom leaves: it stays "
-        f"{number(stays[0])} to {number(stays[-1])} tokens on average."
+        f"{long} tokens on average.",
     )
     return told(name, title, sentences, tables=[*tables, _sets(sets)], wide=[_moves(sets)])
 
 
 def _lasting(scales: TimeScales) -> str:
     """What lasts longest, in a sentence."""
-    parts = []
-    if scales.slow:
-        tokens = number(scales.slow[0].tokens)
-        parts.append(f"what fades slowest is down to 1/e after {tokens} tokens")
-    if scales.cycles:
-        longest = scales.cycles[0]
-        parts.append(
-            f"the longest cycle, of {number(longest.turn_tokens)} tokens, "
-            + ("never fades" if math.isinf(longest.tokens) else f"after {number(longest.tokens)}")
-        )
-    if not parts:
-        return "Of a start nothing lasts: all of it is down to 1/e within a token."
-    return f"Of a start {', and '.join(parts)}."
+    slowest = f"What a start has is down to 1/e after {number(scales.slowest_tokens)} tokens."
+    if not scales.cycles:
+        return slowest
+    longest = scales.cycles[0]
+    fades = (
+        "never fades"
+        if math.isinf(longest.tokens)
+        else f"is down to that after {number(longest.tokens)}"
+    )
+    return f"{slowest} A cycle of {number(longest.turn_tokens)} tokens {fades}."
 
 
 def _scales(scales: TimeScales) -> Table:
@@ -129,7 +123,7 @@ def _scales(scales: TimeScales) -> Table:
             (kind, number(one.tokens), _proven(one), _turn(one.turn_tokens)) for kind, one in shown
         ),
         words=(0,),
-        note="A cycle goes round at least once before it fades; it keeps a text in no place.",
+        note=CYCLES if any(kind == "cycle" for kind, _ in shown) else "",
     )
 
 
