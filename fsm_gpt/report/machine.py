@@ -140,12 +140,10 @@ def _nearly(small: MinimalMachine, curve: ParetoCurve) -> str:
     what, part = count(small.n_states, "state"), part_of(kl / dearest)
     worth = "h₀ − h, all that memory is worth"
     if kl < CHEAP * dearest:
-        do = (
-            "does nearly as well: it loses"
-            if small.n_states == 1
-            else "do nearly as well: they lose"
-        )
-        return f"{what} {do} {number(kl)} bits per token, {part} of {worth}."
+        lose = "does nearly as well, and loses"
+        if small.n_states > 1:
+            lose = "do nearly as well, and lose"
+        return f"{what} {lose} {number(kl)} bits per token, {part} of {worth}."
     return (
         f"No machine of at most {SMALL} states was found that loses less than {part_of(CHEAP)} of "
         f"{worth}; the best, of {what}, loses {number(kl)} bits per token, {part}."
