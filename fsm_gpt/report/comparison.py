@@ -55,7 +55,7 @@ def comparison(facts: Facts) -> Section | None:
     return {
         "absent": "",
         "rows": rows,
-        "caption": f"Context by context, the costliest first.{more}",
+        "caption": f"The costliest contexts first.{more}",
         "missing": listed(answer.missing),
         "beside": beside_the_data(facts),
         "sentence": (

@@ -21,6 +21,8 @@ __all__ = ["context_section", "drawn", "machine_section"]
 
 #: Words before which the oldest token matters, and machines of the table of prices.
 MOST_WORDS, MOST_MACHINES = 8, 12
+#: A machine that loses as large a part of h_0 - h as this is not drawn.
+DRAWN = 0.5
 #: Less than this many bits is what rounding leaves of nothing.
 NOTHING = 1e-9
 
@@ -103,7 +105,7 @@ def machine_section(facts: Facts) -> Section | None:
     tables = [_sizes(minimal, found.causal)]
     wide = []
     if isinstance(curve, Absent):
-        sentences.append(f"Smaller machines, which have a price. {curve}")
+        sentences.append(f"Smaller machines, at a price. {curve}")
     elif isinstance(small, MinimalMachine) and len(curve.machines) > 1:
         sentences.append(_nearly(small, curve))
         tables.append(_prices(curve, small))
@@ -116,11 +118,15 @@ def machine_section(facts: Facts) -> Section | None:
 
 
 def drawn(facts: Facts) -> MinimalMachine | None:
-    """The small machine, where it has fewer states than the chain and more than one."""
+    """The small machine, where it is one to look at.
+
+    It has fewer states than the chain, more than one, and keeps most of what memory is worth.
+    """
     small, curve = facts.remembered.small, facts.remembered.pareto
     if not isinstance(small, MinimalMachine) or isinstance(curve, Absent):
         return None
-    return small if 1 < small.n_states < facts.chain.n_states else None
+    worse = float(small.kl_bits_per_token) >= DRAWN * curve.machines[0].kl_bits
+    return small if 1 < small.n_states < facts.chain.n_states and not worse else None
 
 
 def _exactly(minimal: MinimalMachine) -> str:

@@ -188,10 +188,11 @@ def _comparison(section: Section) -> list[str]:
         return [*out, _text(section["absent"]), ""]
     keys = ("label", "pi", "data", "model", "kl", "percent")
     heads = ("context", "π in the data", "data", "model", "KL, bits", "share of the total")
-    out += [_text(section["sentence"]), "", _text(section["caption"]), ""]
+    for words in (section["sentence"], *section["beside"]["sentences"]):
+        out += [_text(words), ""]
+    out += [line for table in section["beside"]["tables"] for line in table.markdown()]
+    out += ["### Context by context", "", _text(section["caption"]), ""]
     out += _table(heads, [[row[key] for key in keys] for row in section["rows"]], numbers=(1, 4, 5))
     if section["missing"]:
         out += [f"Ruled out by the model, yet seen in the data: {_text(section['missing'])}.", ""]
-    for words in section["beside"]["sentences"]:
-        out += [_text(words), ""]
-    return out + [line for table in section["beside"]["tables"] for line in table.markdown()]
+    return out

@@ -89,14 +89,14 @@ def slow_section(facts: Facts) -> Section | None:
     tables = [_scales(scales)] if scales.slow or scales.cycles else []
     if isinstance(sets, Absent):
         return told(name, title, (str(sets),), tables=tables)
-    stays = sorted({number(float(stay)) for stay in sets.mean_stay_tokens}, key=float)
-    long = " to ".join(dict.fromkeys((stays[0], stays[-1])))
+    stays = np.sort(sets.mean_stay_tokens)
+    long = " to ".join(dict.fromkeys((number(stays[0]), number(stays[-1]))))
     sentences = (
         _lasting(scales),
         f"The states fall into {count(sets.n_sets, 'set')} that a text seldom leaves: it stays "
         f"{long} tokens on average.",
     )
-    return told(name, title, sentences, tables=[*tables, _sets(sets)], wide=[_moves(sets)])
+    return told(name, title, sentences, tables=tables, wide=(_sets(sets), _moves(sets)))
 
 
 def _lasting(scales: TimeScales) -> str:
