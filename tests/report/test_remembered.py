@@ -56,7 +56,6 @@ def test_the_golden_mean_is_drawn_as_its_two_states() -> None:
     assert f"| Excess entropy E, bits | {C - 2 / 3:.4g} |" in page.markdown
     assert "| Markov order, tokens | 1 |" in page.markdown
     assert "| …0 | 4 | 1 100% | 1 → …1 |" in page.markdown
-    assert "Of h" not in [name for name, _ in facts.remembered.answers()]
     assert "small machine" not in [name for name, _ in facts.bounded()]  # it is the minimal one
 
 
