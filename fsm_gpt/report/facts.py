@@ -26,16 +26,11 @@ from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
 from fsm_gpt.markov.memory import MemoryCurve, memory_curve
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
-from fsm_gpt.markov.passage import (
-    KemenyConstant,
-    MeanFirstPassage,
-    kemeny_constant,
-    mean_first_passage,
-)
+from fsm_gpt.markov.passage import KemenyConstant, MeanFirstPassage, kemeny_constant
 from fsm_gpt.markov.reversal import Reversibility, reversibility
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
-from fsm_gpt.report.about import bits_of_window, installed_versions
+from fsm_gpt.report.about import bits_of_window, installed_versions, passage_table
 from fsm_gpt.report.absent import COSTLIEST_LIMIT, COSTLY_LIMIT, Absent, ask, unless_larger
 from fsm_gpt.report.against import Against, against_the_data
 from fsm_gpt.report.beside import Beside
@@ -57,8 +52,6 @@ SCHEMA_VERSION = 1
 
 #: Rows and labels stand in the JSON up to this many states.
 LISTED_LIMIT = 1024
-#: A table of times from each state to each is given up to this many.
-PASSAGE_LIMIT = 16
 #: How near to the stationary distribution: the usual 1/4, and as good as there.
 EPSILONS = (0.25, 1e-6)
 
@@ -219,15 +212,6 @@ _ANSWERS = (
 )
 
 
-def _passage(chain: Chain) -> MeanFirstPassage | Absent:
-    if chain.n_states > PASSAGE_LIMIT:
-        return Absent(
-            f"A table of {chain.n_states:,} by {chain.n_states:,} times is too large to read, and "
-            f"a report stops at {PASSAGE_LIMIT}."
-        )
-    return ask(lambda: mean_first_passage(chain))
-
-
 def _convergence(chain: Chain, epsilon: float) -> Convergence:
     limit = COSTLY_LIMIT if epsilon == EPSILONS[0] else COSTLIEST_LIMIT
     return Convergence(
@@ -282,7 +266,7 @@ def gather(
         memory_curve=ask(lambda: memory_curve(chain)),
         convergence=tuple(_convergence(chain, epsilon) for epsilon in EPSILONS),
         kemeny_constant=unless_larger(chain, COSTLIEST_LIMIT, kemeny_constant),
-        mean_first_passage=_passage(chain),
+        mean_first_passage=passage_table(chain),
         spectrum=unless_larger(chain, COSTLIEST_LIMIT, spectrum),
         reversibility=unless_larger(chain, COSTLY_LIMIT, reversibility),
         absorption=unless_larger(chain, COSTLY_LIMIT, absorption),

@@ -39,6 +39,8 @@ SMALL, CHEAP = 12, 0.01
 MOST_MOVERS = 8
 #: A probability in float32 is right to this relative error.
 FLOAT32 = 2.0**-24
+#: Passage times in rationals take long above so many states.
+EXACT = 64
 #: Blocks and gradients stand in the JSON up to so many states.
 LISTED = 1024
 
@@ -100,6 +102,7 @@ def what_is_remembered(chain: Chain) -> Remembered:
     (2, 4)
     """
     pareto = unless_larger(chain, COSTLY_LIMIT, lambda c: minimize(c).pareto())
+    few = EXACT if chain.kind == "rational" else COSTLIEST_LIMIT
     return Remembered(
         context_use=unless_larger(chain, LARGEST, _context_use),
         minimal=unless_larger(chain, LARGEST, minimize),
@@ -107,7 +110,7 @@ def what_is_remembered(chain: Chain) -> Remembered:
         pareto=pareto,
         small=pareto if isinstance(pareto, Absent) else _small(chain, pareto),
         sensitivity=_unless_wider(chain, lambda c: row_sensitivity(c, TokenEntropy())),
-        condition=unless_larger(chain, COSTLIEST_LIMIT, condition_number),
+        condition=unless_larger(chain, few, condition_number),
         time_scales=unless_larger(chain, COSTLY_LIMIT, time_scales),
         sets=unless_larger(chain, COSTLY_LIMIT, metastable_sets),
     )
