@@ -73,6 +73,27 @@ def test_what_a_copy_uses_of_its_context() -> None:
     assert "The newest tells 100%." in first
 
 
+def test_each_column_of_the_context_is_its_own() -> None:
+    """I(X_-i; Y) from the joint law of windows and next tokens, by its definition."""
+    chain = of_ones(AFTER)
+    section = context_section(gather(chain))
+    assert section is not None
+    pi = np.asarray(fg.stationary_distribution(chain).pi)
+    J = (pi[:, None] * chain.next_token).reshape(2, 2, 2, 2)  # oldest, middle, newest, next
+
+    def H(*axes: int) -> float:
+        p = J.sum(axis=tuple(a for a in range(4) if a not in axes)).ravel()
+        return float(-(p * np.log2(p)).sum())
+
+    for i, row in enumerate(section["tables"][0].rows):
+        here, newer = 2 - i, tuple(range(3 - i, 3))
+        others = tuple(a for a in range(3) if a != here)
+        alone = H(here) + H(3) - H(here, 3)
+        after = H(here, *newer) + H(3, *newer) - H(here, 3, *newer) - H(*newer)
+        beside = H(0, 1, 2) + H(3, *others) - H(0, 1, 2, 3) - H(*others)
+        assert row == (f"{i + 1}", f"{alone:.4f}", f"{after:.4f}", f"{beside:.4f}")
+
+
 def test_the_small_machine_costs_less_than_a_part_in_a_hundred() -> None:
     found = what_is_remembered(of_ones(AFTER))
     assert isinstance(found.small, MinimalMachine)
