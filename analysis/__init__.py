@@ -16,6 +16,7 @@ STUDIES = (
     "stationary",
     "structure",
     "entropy_rate",
+    "learning",
     "period_five",
     "tasks",
     "reachable",
@@ -31,4 +32,4 @@ OF_MODELS = ("reachable", "characters")
 
 #: Those whose questions are about the project's own words and sources; they are left out beside
 #: others where another model is named.
-OF_OURS = ("asked", "loop", "period_five", "tasks")
+OF_OURS = ("asked", "learning", "loop", "period_five", "tasks")

@@ -65,6 +65,7 @@ _PUBLIC = {
         "greedy_map",
         "hitting",
         "hitting_bounds",
+        "induction_score",
         "kemeny_constant",
         "last_before_end",
         "leading_eigenvalues",
@@ -91,12 +92,13 @@ _PUBLIC = {
         "until",
     ],
     "fsm_gpt.patterns": ["pattern"],
-    "fsm_gpt.report": ["report", "state_graph"],
+    "fsm_gpt.report": ["movie", "report", "state_graph"],
     "fsm_gpt.report.capacity_report": ["capacity_report"],
     "fsm_gpt.sampling": ["sample_entropy_rate", "sample_texts"],
     "fsm_gpt.sensitivity": ["sensitivity"],
     "fsm_gpt.simulate": ["simulate"],
     "fsm_gpt.space": ["ContextSpace", "Vocabulary"],
+    "fsm_gpt.watch": ["watch", "watch_models"],
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 
@@ -160,6 +162,7 @@ if TYPE_CHECKING:
         greedy_map as greedy_map,
         hitting as hitting,
         hitting_bounds as hitting_bounds,
+        induction_score as induction_score,
         kemeny_constant as kemeny_constant,
         last_before_end as last_before_end,
         leading_eigenvalues as leading_eigenvalues,
@@ -186,7 +189,7 @@ if TYPE_CHECKING:
         until as until,
     )
     from fsm_gpt.patterns import pattern as pattern
-    from fsm_gpt.report import report as report, state_graph as state_graph
+    from fsm_gpt.report import movie as movie, report as report, state_graph as state_graph
     from fsm_gpt.report.capacity_report import capacity_report as capacity_report
     from fsm_gpt.sampling import (
         sample_entropy_rate as sample_entropy_rate,
@@ -195,6 +198,7 @@ if TYPE_CHECKING:
     from fsm_gpt.sensitivity import sensitivity as sensitivity
     from fsm_gpt.simulate import simulate as simulate
     from fsm_gpt.space import ContextSpace as ContextSpace, Vocabulary as Vocabulary
+    from fsm_gpt.watch import watch as watch, watch_models as watch_models
 else:
     __all__ = ["errors", *_HOME]
 

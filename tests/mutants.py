@@ -441,6 +441,21 @@ MUTANTS = [
         "        if t:\n            least",
         "        if True:\n            least",
     ),
+    Mutant(
+        "induction from the first place instead of the last",
+        "for place in range(table.shape[1] - 1):  # later",
+        "for place in range(table.shape[1] - 2, -1, -1):  # later",
+    ),
+    Mutant(
+        "an own bigram that is not conditional",
+        "by_bigram + weight @ (joint[now, token] / single[now])",
+        "by_bigram + weight @ joint[now, token]",
+    ),
+    Mutant(
+        "a text's surprise from the contexts' first tokens on",
+        "space.offset(L) + windows[:, :-1] @ V ** np.arange(L - 1, -1, -1, dtype=np.int64)",
+        "space.offset(L) + windows[:, :-1] @ V ** np.arange(L, dtype=np.int64)",
+    ),
 ]
 
 

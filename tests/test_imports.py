@@ -41,6 +41,7 @@ SAME_ROOM = {
     "prompts": "extract",
     "collected": "extract",
     "cutting": "extract",
+    "album": "watch",
 }
 
 #: Room -> the rooms it uses. It may use what these use, too.
@@ -66,9 +67,11 @@ USES = {
     "markov": {"chain"},
     "patterns": {"markov"},
     "sensitivity": {"extract", "markov"},
-    "report": {"markov", "capacity", "files"},
+    "learning": {"markov"},
+    "watch": {"learning", "extract", "gpt"},
+    "report": {"markov", "capacity", "files", "learning"},
     "cli": {"report", "gpt", "extract", "explore", "io", "simulate", "headers", "sampling"}
-    | {"patterns", "sensitivity"},
+    | {"patterns", "sensitivity", "watch"},
     "__main__": {"cli"},
 }
 

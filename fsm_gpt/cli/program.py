@@ -22,6 +22,7 @@ __all__ = ["Program", "main"]
 VERBS = (
     "demo",
     "train",
+    "watch",
     "extract",
     "explore",
     "cycles",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -20,34 +20,48 @@ from fsm_gpt.cli.inputs import (
 if TYPE_CHECKING:
     from fsm_gpt.gpt import TrainingRun
 
-__all__ = ["run_training", "train", "training_options"]
+__all__ = ["model_options", "run_training", "train", "training_options"]
 
 
 def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a training; their defaults are the article's experiment."""
     options = (
-        click.option("--context", default=3, show_default=True, help="Tokens the model sees."),
         click.option("--steps", default=50, show_default=True, help="Updates; 0 trains nothing."),
         click.option("--seed", default=1337, show_default=True, help="Of the first weights."),
-        click.option("--learning-rate", default=1e-3, show_default=True, help="Of AdamW."),
-        click.option("--weight-decay", default=0.1, show_default=True, help="Of AdamW."),
-        click.option("--layers", "n_layer", default=4, show_default=True, help="Blocks."),
-        click.option("--heads", "n_head", default=4, show_default=True, help="Heads in a block."),
-        click.option("--width", "n_embd", default=16, show_default=True, help="Channels."),
-        click.option(
-            "--loss-on",
-            type=Choice(("last", "all")),
-            default="last",
-            show_default=True,
-            help="Learn from the last position of each window, or from all.",
-        ),
-        click.option(
-            "--batch",
-            type=click.IntRange(1),
-            metavar="N",
-            help="Windows in each step, drawn anew; every window if not given.",
-        ),
     )
+    command = _added(command, _MODEL[1:])
+    return _added(_added(command, options), _MODEL[:1])
+
+
+def model_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same but for how long it takes and from which seed."""
+    return _added(command, _MODEL)
+
+
+_MODEL = (
+    click.option("--context", default=3, show_default=True, help="Tokens the model sees."),
+    click.option("--learning-rate", default=1e-3, show_default=True, help="Of AdamW."),
+    click.option("--weight-decay", default=0.1, show_default=True, help="Of AdamW."),
+    click.option("--layers", "n_layer", default=4, show_default=True, help="Blocks."),
+    click.option("--heads", "n_head", default=4, show_default=True, help="Heads in a block."),
+    click.option("--width", "n_embd", default=16, show_default=True, help="Channels."),
+    click.option(
+        "--loss-on",
+        type=Choice(("last", "all")),
+        default="last",
+        show_default=True,
+        help="Learn from the last position of each window, or from all.",
+    ),
+    click.option(
+        "--batch",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Windows in each step, drawn anew; every window if not given.",
+    ),
+)
+
+
+def _added(command: Callable[..., Any], options: Sequence[Any]) -> Callable[..., Any]:
     for option in reversed(options):
         command = option(command)
     return command

@@ -32,7 +32,7 @@ from fsm_gpt.result import Result
 from fsm_gpt.space import Vocabulary
 from fsm_gpt.threads import threads_for
 
-__all__ = ["TrainingRun", "train"]
+__all__ = ["TrainingRun", "train", "vocabulary_for"]
 
 LossOn = Literal["last", "all"]
 Floats = npt.NDArray[np.float64]
@@ -98,6 +98,7 @@ def train(
     loss_on: LossOn = "last",
     batch: int | None = None,
     penalty: Penalty | None = None,
+    each_step: Callable[[int, GPT, float], None] | None = None,
     progress: Callable[[int, float], None] | None = None,
 ) -> TrainingRun:
     """Train a GPT on a text; the defaults are the article's experiment.
@@ -129,6 +130,10 @@ def train(
         A number of the model's own chain that is added to the loss, such as
         ``fsm_gpt.sensitivity.Penalty(TokenEntropy(), -0.1, "01")``: a function from the rows of all
         windows to the number, in nats, and its gradient in their logits.
+    each_step
+        Called before each update and after the last one with the number of updates so far, the
+        model as it then is, and its loss as in ``losses`` and ``final_loss``. It may look at the
+        model and must leave it as it is.
     progress
         Called with the step (0 is the first) and its loss.
 
@@ -153,7 +158,7 @@ def train(
     (12656, 12, ())
     """
     _check_options(steps, learning_rate, weight_decay, loss_on, batch)
-    named = _vocabulary_for(text, vocabulary)
+    named = vocabulary_for(text, vocabulary)
     config = GPTConfig(
         vocab_size=len(named),
         context=context,
@@ -187,11 +192,15 @@ def train(
                 if penalty is not None and every is not None:
                     penalties.append(_penalize(model, every, penalty))
                     _refuse_divergence(penalties[-1], step, learning_rate)
+                if each_step is not None:
+                    each_step(step, model, loss)
                 optimizer.step()
                 if progress is not None:
                     progress(step, loss)
             final_loss = _mean_loss(model, windows, following, loss_on, learn=False)
             _refuse_divergence(final_loss, steps, learning_rate)
+            if each_step is not None:
+                each_step(steps, model, final_loss)
     except KeyboardInterrupt:
         raise Interrupted(
             f"train: stopped by the user after {len(losses)} of {steps} steps. Nothing was "
@@ -279,9 +288,21 @@ def _windows(
     return ids[:-1].unfold(0, context, 1), ids[1:].unfold(0, context, 1)
 
 
-def _vocabulary_for(
+def vocabulary_for(
     text: str | Sequence[str], vocabulary: Vocabulary | str | Sequence[str] | None
 ) -> Vocabulary:
+    """The tokens that a model of this text has: those given, or the text's own, sorted.
+
+    Raises
+    ------
+    InvalidText
+        The text is empty.
+    InvalidArgument
+        There is one token alone.
+
+    >>> vocabulary_for("0110", None).tokens
+    ('0', '1')
+    """
     if len(text) == 0:
         raise InvalidText("train: the text is empty, so there is nothing to learn. Give some text.")
     if vocabulary is not None:

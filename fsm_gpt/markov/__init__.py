@@ -22,6 +22,7 @@ from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
 from fsm_gpt.markov.functional import HittingTime, KLRate, StationaryProbability, TokenEntropy
 from fsm_gpt.markov.greedy import GreedyMap, greedy_map
 from fsm_gpt.markov.hitting import Hitting, hitting
+from fsm_gpt.markov.induction import InductionScore, induction_score
 from fsm_gpt.markov.last_before_end import LastBeforeEnd, last_before_end
 from fsm_gpt.markov.leading import LeadingEigenvalues, leading_eigenvalues
 from fsm_gpt.markov.length import length_distribution
@@ -77,6 +78,7 @@ __all__ = [
     "Hitting",
     "HittingBounds",
     "HittingTime",
+    "InductionScore",
     "KLRate",
     "KemenyConstant",
     "LastBeforeEnd",
@@ -126,6 +128,7 @@ __all__ = [
     "greedy_map",
     "hitting",
     "hitting_bounds",
+    "induction_score",
     "kemeny_constant",
     "last_before_end",
     "leading_eigenvalues",

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from fsm_gpt.chain import Chain
 
-__all__ = ["remembered"]
+__all__ = ["forget", "remembered"]
 
 T = TypeVar("T")
 
@@ -24,3 +24,15 @@ def remembered(chain: Chain, question: Hashable, answer: Callable[[], T]) -> T:
         known[question] = answer()
     found: T = known[question]
     return found
+
+
+def forget(chain: Chain) -> None:
+    """Give up the answers that a chain keeps, for one that is put away: they take memory.
+
+    >>> chain = Chain([[0.5, 0.5], [0.25, 0.75]])
+    >>> first = remembered(chain, "a number", lambda: 7)
+    >>> forget(chain)
+    >>> remembered(chain, "a number", lambda: 8)
+    8
+    """
+    chain.__dict__.pop("_answers", None)

@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from fsm_gpt.report.contexts import context_table
     from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_plot
     from fsm_gpt.report.facts import Facts, gather
+    from fsm_gpt.report.film import movie
     from fsm_gpt.report.graph import state_graph
     from fsm_gpt.report.icicle import suffix_icicle
+    from fsm_gpt.report.learning_curves import learning_figure, learning_plot
     from fsm_gpt.report.page import Report, report
     from fsm_gpt.report.ranks import rank_plot
     from fsm_gpt.report.style import save_figure
@@ -27,10 +29,13 @@ __all__ = [
     "capacity_plot",
     "context_table",
     "gather",
+    "learning_figure",
+    "learning_plot",
     "loss_plot",
     "mass_map",
     "memory_plot",
     "mixing_plot",
+    "movie",
     "next_token_map",
     "rank_plot",
     "report",
@@ -47,8 +52,10 @@ _PUBLIC = {
     "fsm_gpt.report.contexts": ["context_table"],
     "fsm_gpt.report.curves": ["loss_plot", "memory_plot", "mixing_plot", "spectrum_plot"],
     "fsm_gpt.report.facts": ["Facts", "gather"],
+    "fsm_gpt.report.film": ["movie"],
     "fsm_gpt.report.graph": ["state_graph"],
     "fsm_gpt.report.icicle": ["suffix_icicle"],
+    "fsm_gpt.report.learning_curves": ["learning_figure", "learning_plot"],
     "fsm_gpt.report.page": ["Report", "report"],
     "fsm_gpt.report.ranks": ["rank_plot"],
     "fsm_gpt.report.style": ["save_figure"],

@@ -44,6 +44,8 @@ class Plan:
     places: list[Points | None]
     sizes: Points
     kept: list[int]
+    #: The mass that has the full tint; the largest there is where nothing is said.
+    most: float | None = None
 
 
 def text_size(text: str, size: float, *, weight: str = "normal", mono: bool = False) -> Points:
@@ -178,6 +180,7 @@ class Pen:
             ring[states] = c
         several = len(classes.closed) > 1
         absorbing = set(classes.absorbing.tolist())
+        most = plan.most or (1.0 if mass is None else float(mass.max())) or 1e-300
         for s, name in enumerate(names_of(chain)):
             centre, radius = tuple(plan.centres[s]), float(plan.radii[s])
             transient = ring[s] < 0
@@ -193,7 +196,7 @@ class Pen:
                 gid=f"disc-{s}",
             )
             self.ax.add_patch(base)
-            tint = 0.0 if mass is None else float(mass[s] / max(mass.max(), 1e-300))
+            tint = 0.0 if mass is None else float(mass[s]) / most
             if tint > 0:
                 self.ax.add_patch(
                     Circle(

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Curve", "boxes_overlap", "place_labels", "route"]
+__all__ = ["Curve", "boxes_overlap", "fitted", "place_labels", "route"]
 
 Points: TypeAlias = npt.NDArray[np.float64]
 
@@ -121,7 +121,7 @@ def route(centres: Points, radii: Points, pairs: Sequence[tuple[int, int]]) -> l
                 [line for j, line in enumerate(lines) if j != i and line is not None]
             ).reshape(-1, len(SAMPLES), 2)
             twin = (v, u) in present
-            gap = (radii[u] + 1.5, radii[v] + 2.5)
+            gap = _gap(radii, u, v)
             best: tuple[float, Curve] | None = None
             for bend in BENDS:
                 curve = _trimmed(_bent(centres[u], centres[v], bend), (centres[u], centres[v]), gap)
@@ -136,6 +136,33 @@ def route(centres: Points, radii: Points, pairs: Sequence[tuple[int, int]]) -> l
             curves[i] = _loop(u, centres, radii, [line for line in lines if line is not None])
             lines[i] = curves[i].visible()  # type: ignore[union-attr]
     return [curve for curve in curves if curve is not None]
+
+
+def _gap(radii: Points, u: int, v: int) -> tuple[float, float]:
+    """How far from the two centres an edge begins and ends."""
+    return float(radii[u]) + 1.5, float(radii[v]) + 2.5
+
+
+def fitted(
+    curves: Sequence[Curve], pairs: Sequence[tuple[int, int]], centres: Points, radii: Points
+) -> list[Curve]:
+    """The same curves where the discs have other radii: they begin and end at the new rims.
+
+    >>> centres, radii = np.array([[0.0, 0.0], [100.0, 0.0]]), np.array([30.0, 30.0])
+    >>> pairs = [(0, 1)]
+    >>> (curve,) = fitted(route(centres, radii, pairs), pairs, centres, radii - 10)
+    >>> curve.at([curve.start, curve.tip])[:, 0].round().tolist()
+    [22.0, 78.0]
+    """
+    found = []
+    for curve, (u, v) in zip(curves, pairs, strict=True):
+        if curve.is_loop:
+            across, up = curve.at(0.5)[0] - centres[u]
+            found.append(_loop_curve(centres[u], float(radii[u]), math.atan2(up, across)))
+        else:
+            ends = (centres[u], centres[v])
+            found.append(_trimmed(curve.controls, ends, _gap(radii, u, v)))
+    return found
 
 
 def _bend_cost(

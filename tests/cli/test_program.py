@@ -94,7 +94,7 @@ def test_no_verb_shows_where_to_begin(fsm_gpt) -> None:
         ("analyse", "Did you mean analyze?"),
         ("Train", "Did you mean train?"),
         ("repot", "Did you mean report?"),
-        ("xyz", "The verbs are demo, train, extract, "),
+        ("xyz", "The verbs are demo, train, watch, "),
     ],
 )
 def test_a_mistyped_verb_gets_a_suggestion(fsm_gpt, typed: str, meant: str) -> None:
