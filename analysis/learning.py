@@ -119,11 +119,9 @@ def run(
             "fsm-gpt watch watches a training on a text of yours."
         )
     seeds = seeds or tuple(range(SEED, SEED + (2 if quick else SEEDS)))
-    looked: Mapping[str, Sequence[int]]
-    if steps is not None:
-        looked = dict.fromkeys(STEPS, tuple(steps))
-    else:
-        looked = dict.fromkeys(STEPS, QUICK) if quick else STEPS
+    looked: dict[str, Sequence[int]] = dict(STEPS)
+    if steps is not None or quick:
+        looked = dict.fromkeys(STEPS, QUICK if steps is None else tuple(steps))
     found = watched_texts(seeds=seeds, steps=looked, progress=progress)
     names = {"article": "the article's text", "source": "a text of the second source"}
     tables = {f"steps_{name}": _steps(one, names[name]) for name, one in found.items()}

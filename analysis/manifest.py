@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fsm_gpt.files import Pathlike, atomic_write
-from fsm_gpt.report.facts import installed_versions
+from fsm_gpt.report.about import installed_versions
 
 __all__ = ["MANIFEST", "data_files", "source_digest", "write_manifest"]
 

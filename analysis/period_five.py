@@ -20,6 +20,8 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Greedy
 from fsm_gpt.extract import extract
 from fsm_gpt.markov import (
+    MinimalMachine,
+    causal_states,
     communicating_classes,
     compare,
     entropy_rate,
@@ -92,6 +94,7 @@ def run(
     }
     tables = {
         "contexts": facts(beside),
+        "remembered": remembered(beside),
         "cycles": cycles(beside),
         "prices": prices({f"context {context}": gpts[context] for context in CONTEXTS}),
         "seeds": by_seed(
@@ -131,7 +134,12 @@ def of_another(model: Chain | Model, text: str | None) -> Study:
     return Study(
         name="period_five",
         question="What does this GPT make of its source?",
-        tables={"contexts": facts(beside), "cycles": cycles(beside), "prices": prices(beside)},
+        tables={
+            "contexts": facts(beside),
+            "remembered": remembered(beside),
+            "cycles": cycles(beside),
+            "prices": prices(beside),
+        },
         figures={},
         inputs={"model": repr(chain), "text": text, "price": SMALL},
     )
@@ -197,10 +205,52 @@ def facts(chains: dict[str, Chain]) -> Table:
             "its effective states": ".4f",
         },
         note=f"States are merged where that costs at most {SMALL:g} bits per token. Effective "
-        "states are two to the power of the entropy of the machine's state, which is its "
-        "statistical complexity in bits: 5 are log2 5 bits. After 111 the text goes on with 1 as "
-        "often as with 0 where no fourth token is seen, and greedy decoding takes the first of the "
-        "two.",
+        "states are two to the power of the entropy of the machine's state. Where no fourth token "
+        "is seen, the text goes on with 1 after 111 as often as with 0, and greedy decoding takes "
+        "the first of the two.",
+    )
+
+
+def remembered(chains: dict[str, Chain]) -> Table:
+    """Causal states and their bits, of each chain and of what is made of it."""
+    rows: list[list[Cell]] = []
+    for name, chain in chains.items():
+        machine = merged(chain, SMALL)
+        made: dict[str, Chain | str] = {name: chain}
+        if not name.startswith("the text"):
+            made[f"{name}, merged"] = machine if isinstance(machine, str) else machine.chain
+            made[f"{name}, greedy"] = chain.with_decoding(Greedy())
+        for what, one in made.items():
+            found = one if isinstance(one, str) else asked(lambda: causal_states(one))  # noqa: B023
+            rows.append(
+                [
+                    what,
+                    picked(found, lambda states: states.n_states),
+                    picked(found, lambda states: states.statistical_complexity_bits),
+                    picked(found, lambda states: states.excess_entropy_bits),
+                    picked(found, lambda states: states.entropy_rate_bits_per_token),
+                    picked(found, lambda states: states.markov_order),
+                ]
+            )
+    return Table(
+        "Causal states: what has to be remembered",
+        (
+            "chain",
+            "causal states",
+            "statistical complexity (bits)",
+            "excess entropy (bits)",
+            "entropy rate (bits)",
+            "Markov order",
+        ),
+        rows,
+        formats={
+            "statistical complexity (bits)": ".4f",
+            "excess entropy (bits)": ".4f",
+            "entropy rate (bits)": ".4f",
+        },
+        note="Statistical complexity is the entropy of the causal state, and five that are visited "
+        "equally often have log2 5 bits. That is what the text has once four of its tokens are "
+        f"seen. Merged is the machine that costs at most {SMALL:g} bits per token.",
     )
 
 
@@ -242,6 +292,15 @@ def prices(chains: dict[str, Chain]) -> Table:
     )
 
 
+def complexity(machine: MinimalMachine | str) -> Cell:
+    """The statistical complexity of a merged machine in bits, or why there is none."""
+    if isinstance(machine, str):
+        return machine
+    return answer(
+        lambda: causal_states(machine.chain), lambda found: found.statistical_complexity_bits
+    )
+
+
 def by_seed(chains: dict[tuple[int, int], Chain], sources: dict[int, Chain]) -> Table:
     """Whether every seed comes to the same."""
     rows: list[list[Cell]] = []
@@ -257,7 +316,7 @@ def by_seed(chains: dict[tuple[int, int], Chain], sources: dict[int, Chain]) -> 
                 found.kl_bits_per_token,
                 greedy_class(chain)[0],
                 picked(machine, lambda one: one.n_states),
-                picked(machine, lambda found: effective_states(found.chain)),
+                complexity(machine),
             ]
         )
     return Table(
@@ -270,14 +329,14 @@ def by_seed(chains: dict[tuple[int, int], Chain], sources: dict[int, Chain]) -> 
             "KL rate from the text (bits)",
             "greedy closed class",
             "merged machine",
-            "its effective states",
+            "its statistical complexity (bits)",
         ),
         rows,
         formats={
             "seed": "d",
             "entropy rate (bits)": ".4f",
             "KL rate from the text (bits)": ".4f",
-            "its effective states": ".4f",
+            "its statistical complexity (bits)": ".4f",
         },
     )
 

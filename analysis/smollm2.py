@@ -30,7 +30,7 @@ from fsm_gpt.cli.console import progress as shown_progress
 from fsm_gpt.errors import NotConverged
 from fsm_gpt.explore import GreedyCycles, greedy_cycles
 from fsm_gpt.files import atomic_write, check_writable
-from fsm_gpt.report.facts import installed_versions
+from fsm_gpt.report.about import installed_versions
 from fsm_gpt.result import to_json
 from fsm_gpt.sampling import SampledEntropyRate, sample_entropy_rate
 

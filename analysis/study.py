@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.files import Pathlike, atomic_write, file_problem
-from fsm_gpt.report.facts import installed_versions
+from fsm_gpt.report.about import installed_versions
 from fsm_gpt.report.style import palette, render
 from fsm_gpt.result import Result, format_number, to_json
 

@@ -57,7 +57,7 @@ class CausalStates(Bounded):
     """The causal states of what a chain writes in the long run."""
 
     _hidden = ("chain", "original")
-    error_meaning = "absolute error in bits of C, h and E"
+    error_meaning = "absolute error in bits of C and h"
 
     original: Chain = field(repr=False)
     chain: Chain = field(repr=False)
@@ -72,6 +72,9 @@ class CausalStates(Bounded):
     """h."""
     excess_entropy_bits: float
     """E, the mutual information of past and future; where it is a sum without end, from below."""
+    excess_entropy_error_bits: Bound
+    """A proven bound on how far E is from the truth, which is larger than that of C and h where the
+    sum had to be cut off early; or the word ``"uncertified"``."""
     markov_order: float | None
     """How many tokens make the state known in every case; infinite where no number does, None
     where the machine is too large to say."""
@@ -93,11 +96,12 @@ class CausalStates(Bounded):
         known = "not decided" if order is None else "infinite" if math.isinf(order) else int(order)
         lines = [
             f"causal states ({self.method}; {self.error_sentence})",
-            f"  {self.n_states:,} causal states",
+            f"  {self.n_states:,} causal state{'s' * (self.n_states != 1)}",
             f"  statistical complexity C  {format_number(self.statistical_complexity_bits)} bits",
             f"  entropy rate h            {format_number(self.entropy_rate_bits_per_token)} "
             f"bits per token",
-            f"  excess entropy E          {format_number(self.excess_entropy_bits)} bits",
+            f"  excess entropy E          {format_number(self.excess_entropy_bits)} bits"
+            f"{self._wide()}",
             f"  Markov order              {known}",
         ]
         heaviest = np.argsort(-self.probabilities, kind="stable")[:8]
@@ -108,6 +112,15 @@ class CausalStates(Bounded):
         if self.n_states > len(heaviest):
             lines.append(f"  ... and {self.n_states - len(heaviest):,} more")
         return "\n".join(lines)
+
+    def _wide(self) -> str:
+        """The error of E, where it is worse than that of the rest."""
+        error = self.excess_entropy_error_bits
+        if error == UNCERTIFIED:
+            return ", uncertified"
+        if self.error_bound == UNCERTIFIED or float(error) > max(float(self.error_bound), 1e-9):
+            return f", to within {error:.1g}"
+        return ""
 
 
 def causal_states(chain: Chain) -> CausalStates:
@@ -149,25 +162,28 @@ def causal_states(chain: Chain) -> CausalStates:
     rate = entropy_rate(chain.floats())
     C = -float(probabilities @ np.log2(probabilities))
     order, exact = _order(chain, machine, state_of)
-    E, missing = _excess(chain, machine, probabilities)
+    E, missing, tokens = _excess(chain, machine, probabilities)
     pi_error = stationary.error_bound
     bound: Bound = UNCERTIFIED
+    excess_error: Bound = UNCERTIFIED
     reason = stationary.uncertified_because
-    if UNCERTIFIED not in (pi_error, rate.error_bound) and math.isfinite(missing):
+    if UNCERTIFIED not in (pi_error, rate.error_bound):
         relative = float(pi_error) + (machine.n_states + 8) * 2.0**-52 + converted
         spread = relative * (C + 2) * (1 + relative)  # d(p log p) is at most (|log p| + 1.45) dp
         slope = float(rate.error_bound) * rate.bits_per_token
-        bound = max(spread, slope, missing + 2 * relative * (E + 2))
-    elif bound == UNCERTIFIED and not reason:
-        reason = "the excess entropy has no bound"
+        bound = max(spread, slope)
+        if math.isfinite(missing):
+            # Each of its terms is a difference of two entropies of about h.
+            excess_error = missing + 2 * relative * (E + 2 + tokens * rate.bits_per_token)
     return CausalStates(
         original=chain,
         chain=machine,
         state_of=read_only(state_of),
         probabilities=read_only(probabilities),
-        statistical_complexity_bits=max(C, 0.0),
+        statistical_complexity_bits=max(C, 0.0) + 0.0,  # and not -0.0 of a single state
         entropy_rate_bits_per_token=float(rate.bits_per_token),
         excess_entropy_bits=min(E, C) if C > 0 else 0.0,
+        excess_entropy_error_bits=excess_error,
         markov_order=order,
         exactly_synchronisable=exact,
         method="minimal machine of the closed class",
@@ -197,14 +213,14 @@ def _order(chain: Chain, machine: Chain, state_of: Ids) -> tuple[float | None, b
     return (None, None) if found is None else (found.order, found.exact)
 
 
-def _excess(chain: Chain, machine: Chain, probabilities: Floats) -> tuple[float, float]:
-    """E, and how far it may be from the truth beside the error of pi."""
+def _excess(chain: Chain, machine: Chain, probabilities: Floats) -> tuple[float, float, int]:
+    """E, how far it may be from the truth beside the error of pi, and the terms of its sum."""
     if chain.is_window:
         curve = memory_curve(chain)
         if curve.error_bound == UNCERTIFIED:
-            return curve.excess_bits, math.inf
-        return curve.excess_bits, 2 * float(curve.error_bound) * float(curve.block_bits[-1])
+            return curve.excess_bits, math.inf, 0
+        return curve.excess_bits, 2 * float(curve.error_bound) * float(curve.block_bits[-1]), 0
     rows = np.asarray(machine.next_token, dtype=float)
     rows = rows / rows.sum(axis=1, keepdims=True)
     found = excess_of_machine(machine.successors(), rows, probabilities)
-    return found.bits, found.missing
+    return found.bits, found.missing, found.tokens

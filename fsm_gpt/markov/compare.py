@@ -83,7 +83,7 @@ class Comparison(Bounded):
 
     @cached_property
     def states(self) -> tuple[str, ...]:
-        """The names of what both are in, n of them: the recurrent contexts of the longer."""
+        """The n names of what both are in, which are the recurrent contexts of the longer."""
         return tuple(self.compared.label(s) for s in self.ids.tolist())
 
     @cached_property

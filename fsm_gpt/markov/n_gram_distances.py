@@ -69,7 +69,7 @@ class NGramDistances(Bounded):
     model_to_its_own_bits: Numbers
     """KL(model || its n-gram)."""
     reference_n_gram_to_model_bits: Numbers
-    """KL(the reference's n-gram || model): zero where the model is that n-gram."""
+    """KL(the reference's n-gram || model), zero where the model is that n-gram."""
     model_to_reference_n_gram_bits: Numbers
     """KL(model || the reference's n-gram), infinite where the model does what that never does."""
 

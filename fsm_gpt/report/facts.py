@@ -8,17 +8,14 @@ with the reason as a sentence; so is one that would cost too much.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fsm_gpt.capacity import Capacity, NoCapacity, capacity
-from fsm_gpt.capacity.answer import parameter_count
+from fsm_gpt.capacity import Capacity, NoCapacity
 from fsm_gpt.chain import Chain
 from fsm_gpt.counts import ContextCoverage, context_coverage
 from fsm_gpt.decoding import in_words
@@ -29,18 +26,16 @@ from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
 from fsm_gpt.markov.memory import MemoryCurve, memory_curve
 from fsm_gpt.markov.mixing import MixingTime, mixing_time
-from fsm_gpt.markov.passage import (
-    KemenyConstant,
-    MeanFirstPassage,
-    kemeny_constant,
-    mean_first_passage,
-)
+from fsm_gpt.markov.passage import KemenyConstant, MeanFirstPassage, kemeny_constant
 from fsm_gpt.markov.reversal import Reversibility, reversibility
 from fsm_gpt.markov.spectrum import Spectrum, spectrum
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
+from fsm_gpt.report.about import bits_of_window, installed_versions, passage_table
 from fsm_gpt.report.absent import COSTLIEST_LIMIT, COSTLY_LIMIT, Absent, ask, unless_larger
+from fsm_gpt.report.against import Against, against_the_data
 from fsm_gpt.report.beside import Beside
 from fsm_gpt.report.ending import Ending, how_it_ends
+from fsm_gpt.report.remembered import Remembered, what_is_remembered
 from fsm_gpt.report.rule_facts import (
     RuleFacts,
     class_in_words,
@@ -52,13 +47,11 @@ from fsm_gpt.result import Bounded, to_json
 
 __all__ = ["SCHEMA_VERSION", "Absent", "Facts", "RuleFacts", "class_in_words", "gather"]
 
-#: Raised whenever a field of the JSON changes its name or its meaning.
+#: Raised whenever a field of the JSON changes its name or its meaning, not where one is added.
 SCHEMA_VERSION = 1
 
 #: Rows and labels stand in the JSON up to this many states.
 LISTED_LIMIT = 1024
-#: A table of times from each state to each is given up to this many.
-PASSAGE_LIMIT = 16
 #: How near to the stationary distribution: the usual 1/4, and as good as there.
 EPSILONS = (0.25, 1e-6)
 
@@ -99,12 +92,16 @@ class Facts:
     absorption: Absorption | Absent
     capacity: Capacity | Absent
     rules: tuple[RuleFacts, ...]
+    remembered: Remembered
+    """What of the past is used, and by how small a machine."""
     ending: Ending | None = None
     """How a text ends, where a token ends it."""
     before: Chain | None = None
     data: Chain | None = None
     comparison: Comparison | Absent | None = None
     comparison_before: Comparison | Absent | None = None
+    against: Against | None = None
+    """More of the model beside its data, where there is a text."""
     text: str | None = None
     coverage: ContextCoverage | Absent | None = None
     losses: tuple[float, ...] = ()
@@ -164,7 +161,9 @@ class Facts:
             ("spectrum", self.spectrum),
             ("reversibility", self.reversibility),
             ("absorption", self.absorption),
+            *self.remembered.answers(),
             ("model against data", self.comparison),
+            *(() if self.against is None else self.against.answers()),
             *(() if self.ending is None else self.ending.answers()),
         )
         return [(name, answer) for name, answer in named if isinstance(answer, Bounded)]
@@ -192,6 +191,8 @@ class Facts:
             "closed_classes_in_words": list(self.closed_in_words),
             "effective_states": self.effective_states,
             **{name: getattr(self, name) for name in _ANSWERS},
+            **self.remembered.to_dict(most=most),
+            "against_data": None if self.against is None else self.against.to_dict(most=most),
             "convergence": [one.to_dict() for one in self.convergence],
             "rules": [rule.to_dict(most=most) for rule in self.rules],
             "losses": list(self.losses),
@@ -211,30 +212,6 @@ _ANSWERS = (
 )
 
 
-def _capacity(chain: Chain, stated: str) -> Capacity | Absent:
-    """Bits of a window of this chain, with the parameters that its provenance states."""
-    V, L = chain.n_tokens, chain.context
-    if L is None:
-        return Absent("The states are not windows of tokens, so there is no L log2(V).")
-    found = capacity(vocabulary=V, context=L)
-    parameters = parameter_count(stated)
-    return replace(
-        found,
-        parameters=parameters,
-        parameters_as_stated=stated,
-        bits_per_parameter=found.bits / parameters if parameters else None,
-    )
-
-
-def _passage(chain: Chain) -> MeanFirstPassage | Absent:
-    if chain.n_states > PASSAGE_LIMIT:
-        return Absent(
-            f"A table of {chain.n_states:,} by {chain.n_states:,} times is too large to read, and "
-            f"a report stops at {PASSAGE_LIMIT}."
-        )
-    return ask(lambda: mean_first_passage(chain))
-
-
 def _convergence(chain: Chain, epsilon: float) -> Convergence:
     limit = COSTLY_LIMIT if epsilon == EPSILONS[0] else COSTLIEST_LIMIT
     return Convergence(
@@ -242,17 +219,6 @@ def _convergence(chain: Chain, epsilon: float) -> Convergence:
         mixing_time=unless_larger(chain, limit, lambda c: mixing_time(c, epsilon=epsilon)),
         bound=unless_larger(chain, limit, lambda c: convergence_bound(c, epsilon=epsilon)),
     )
-
-
-def installed_versions() -> dict[str, str]:
-    """Versions of Python and of the packages that made the numbers."""
-    versions = {"python": platform.python_version()}
-    for package in ("fsm_gpt", "numpy", "scipy", "torch", "matplotlib"):
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return versions
 
 
 def gather(
@@ -300,12 +266,13 @@ def gather(
         memory_curve=ask(lambda: memory_curve(chain)),
         convergence=tuple(_convergence(chain, epsilon) for epsilon in EPSILONS),
         kemeny_constant=unless_larger(chain, COSTLIEST_LIMIT, kemeny_constant),
-        mean_first_passage=_passage(chain),
+        mean_first_passage=passage_table(chain),
         spectrum=unless_larger(chain, COSTLIEST_LIMIT, spectrum),
         reversibility=unless_larger(chain, COSTLY_LIMIT, reversibility),
         absorption=unless_larger(chain, COSTLY_LIMIT, absorption),
-        capacity=_capacity(chain, str(known.get("parameters", ""))),
+        capacity=bits_of_window(chain, str(known.get("parameters", ""))),
         rules=under_each_rule(chain, (classes, own_rate), rate),
+        remembered=what_is_remembered(chain),
         ending=how_it_ends(chain, stop),
         before=before,
         data=data,
@@ -313,6 +280,7 @@ def gather(
         comparison_before=(
             None if against is None or before is None else ask(lambda: compare(against, before))
         ),
+        against=None if against is None else against_the_data(against, chain),
         text=text,
         coverage=coverage,
         losses=tuple(float(loss) for loss in losses),

@@ -51,10 +51,14 @@ def lead(facts: Facts) -> list[dict[str, Any]]:
     if facts.effective_states is not None and chain.n_states > 1:
         parts += [
             (False, ", and the time is spread as over "),
-            (True, f"{number(facts.effective_states, 3)} equally visited states"),
+            (True, f"{_states(facts.effective_states)} equally visited states"),
         ]
     parts.append((False, "."))
     return [{"strong": strong, "words": words} for strong, words in parts]
+
+
+def _states(effective: float) -> str:
+    return f"{effective:,.0f}" if effective >= 1000 else number(effective, 3)
 
 
 def cards(facts: Facts) -> list[Section]:
@@ -90,7 +94,7 @@ def cards(facts: Facts) -> list[Section]:
         found.append(
             _card(
                 "Effective states",
-                number(facts.effective_states, 3),
+                _states(facts.effective_states),
                 "Two to the entropy of the stationary distribution",
                 unit=f"of {chain.n_states:,}",
             )

@@ -43,12 +43,11 @@ def markdown(facts: Facts, *, title: str | None = None) -> str:
     out += _structure(page["structure"], page["absorption"])
     if page["ending"]:
         out += ["## How a text ends", "", *_charted(page["ending"])]
-    for name, title_of in (
-        ("memory", "How much the past tells"),
-        ("mixing", "How fast a start is forgotten"),
-        ("spectrum", "Spectrum"),
-    ):
-        out += [f"## {title_of}", "", *_charted(page[name])]
+    out += ["## How much the past tells", "", *_charted(page["memory"])]
+    out += [*_told(page["context_use"]), *_told(page["machine"])]
+    out += ["## How fast a start is forgotten", "", *_charted(page["mixing"])]
+    out += ["## Spectrum", "", *_charted(page["spectrum"]), *_told(page["slow"])]
+    out += _told(page["sensitivity"])
     out += ["## From state to state", ""]
     out += _table(("quantity", "value"), [(name, words) for name, words, _ in page["passages"]])
     out += ["### Mean first passage times", "", *_charted(page["passage"])]
@@ -93,6 +92,17 @@ def _charted(section: Section) -> list[str]:
     for table in (*section["under"], *section["tables"]):
         out += table.markdown()
     return out
+
+
+def _told(section: Section | None) -> list[str]:
+    """A section of sentences and tables, where there is one."""
+    if section is None:
+        return []
+    out = [f"## {section['title']}", ""]
+    for words in (section["absent"], *section["sentences"]):
+        out += [_text(words), ""] if words else []
+    out += [line for table in (*section["tables"], *section["wide"]) for line in table.markdown()]
+    return out + ([_text(section["caption"]), ""] if section["caption"] else [])
 
 
 def _training(section: Section, tokens: Sequence[str]) -> list[str]:
@@ -178,7 +188,10 @@ def _comparison(section: Section) -> list[str]:
         return [*out, _text(section["absent"]), ""]
     keys = ("label", "pi", "data", "model", "kl", "percent")
     heads = ("context", "π in the data", "data", "model", "KL, bits", "share of the total")
-    out += [_text(section["sentence"]), "", _text(section["caption"]), ""]
+    for words in (section["sentence"], *section["beside"]["sentences"]):
+        out += [_text(words), ""]
+    out += [line for table in section["beside"]["tables"] for line in table.markdown()]
+    out += ["### Context by context", "", _text(section["caption"]), ""]
     out += _table(heads, [[row[key] for key in keys] for row in section["rows"]], numbers=(1, 4, 5))
     if section["missing"]:
         out += [f"Ruled out by the model, yet seen in the data: {_text(section['missing'])}.", ""]

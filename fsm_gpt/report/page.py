@@ -32,6 +32,9 @@ SUFFIXES = {
     ".json": "json",
 }
 
+#: Sections that are there where they have something to say.
+TOLD = ("context_use", "machine", "slow", "sensitivity")
+
 
 def report_format(path: Pathlike) -> str:
     """What a report is written as to a file of this name: html, markdown or json.
@@ -185,6 +188,7 @@ def _page(facts: Facts, title: str | None) -> str:
         page["memory"],
         page["mixing"],
         page["spectrum"],
+        *(page[name] for name in TOLD if page[name]),
     ):
         holder["svg"] = Markup(holder["svg"])
     page["table_figure"] = Markup(page["table_figure"])
@@ -209,8 +213,12 @@ def _contents(page: dict[str, Any]) -> list[tuple[str, str]]:
         ("structure", "Structure", True),
         ("ending", "Ending", page["ending"]),
         ("memory", "Memory", True),
+        ("context-use", "Context", page["context_use"]),
+        ("machine", "Machine", page["machine"]),
         ("mixing", "Mixing", True),
         ("spectrum", "Spectrum", True),
+        ("slow", "Slow structure", page["slow"]),
+        ("sensitivity", "Sensitivity", page["sensitivity"]),
         ("passage", "Passage", True),
         ("capacity", "Capacity", True),
         ("data", "Data", page["comparison"]),

@@ -16,6 +16,7 @@ from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_
 from fsm_gpt.report.facts import Facts
 from fsm_gpt.report.graph import GRAPH_LIMIT, state_graph
 from fsm_gpt.report.icicle import MOST_SUFFIXES, suffix_icicle
+from fsm_gpt.report.machine import drawn
 from fsm_gpt.report.ranks import rank_plot
 from fsm_gpt.report.style import percent
 from fsm_gpt.report.svg import inline_svg
@@ -48,6 +49,15 @@ def add_figures(page: dict[str, Any], facts: Facts) -> None:
     _curve(page["memory"], facts.memory_curve, memory_plot, "memory", "Memory curve")
     _curve(page["mixing"], facts.mixing_time, mixing_plot, "mixing", "Distance curve")
     _curve(page["spectrum"], facts.spectrum, spectrum_plot, "spectrum", "Spectrum")
+    _machine(page["machine"], facts)
+
+
+def _machine(section: dict[str, Any] | None, facts: Facts) -> None:
+    """The small machine, where it is one to draw."""
+    found = drawn(facts)
+    if section is not None and found is not None:
+        label = f"The machine. {section['caption']} The table below it has the numbers."
+        section["svg"] = inline_svg(state_graph(found), label=label, prefix="machine")
 
 
 def _curve(

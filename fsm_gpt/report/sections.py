@@ -14,18 +14,20 @@ from fsm_gpt.decoding import in_words
 from fsm_gpt.markov.row_entropy import row_entropies
 from fsm_gpt.markov.stationary import heaviest
 from fsm_gpt.report.absent import Absent
+from fsm_gpt.report.comparison import comparison
 from fsm_gpt.report.ending import ending
 from fsm_gpt.report.facts import Facts
 from fsm_gpt.report.graph import GRAPH_LIMIT
 from fsm_gpt.report.headline import cards, first_upper, lead, passages, what_it_is
 from fsm_gpt.report.long_run import memory, mixing, passage, spectrum
+from fsm_gpt.report.machine import context_section, machine_section
+from fsm_gpt.report.moving import sensitivity_section, slow_section
 from fsm_gpt.report.state_bits import state_bits
 from fsm_gpt.report.training import training
 from fsm_gpt.report.words import (
     MOST_COLUMNS,
     decimal,
     listed,
-    next_tokens,
     number,
     printable,
     row_cells,
@@ -186,54 +188,6 @@ def absorption(facts: Facts) -> Section | None:
     }
 
 
-def comparison(facts: Facts) -> Section | None:
-    """The model against the data's own chain."""
-    answer, data, before = facts.comparison, facts.data, facts.comparison_before
-    if answer is None or data is None:
-        return None
-    if isinstance(answer, Absent):
-        return {"absent": str(answer)}
-    was = ""
-    if before is not None and not isinstance(before, Absent):
-        was = f" Before training it was {number(before.kl_bits_per_token)} bits."
-    share = np.asarray(answer.share_by_state, dtype=float)
-    total = max(float(share[np.isfinite(share)].sum()), 1e-300)
-    order = np.argsort(-share, kind="stable")[:MOST_ROWS].tolist()
-    found = {name: s for s, name in enumerate(data.labels())}
-    contexts = data.states.contexts()
-    rows = []
-    for i in order:
-        name = answer.states[i]
-        s = found[name]
-        tokens = [] if contexts is None else [int(t) for t in contexts[s] if t >= 0]
-        of_total = 1.0 if not np.isfinite(share[i]) else float(share[i]) / total
-        rows.append(
-            {
-                "label": name,
-                "pi": decimal(answer.pi[i]),
-                "data": next_tokens(data, s),
-                "model": next_tokens(facts.chain, facts.chain.states.find(tokens)),
-                "kl": decimal(answer.kl_by_state[i]),
-                "share": of_total,
-                "percent": f"{of_total:.0%}",
-            }
-        )
-    more = f" The {len(rows)} of greatest share." if len(answer.states) > len(rows) else ""
-    return {
-        "absent": "",
-        "rows": rows,
-        "caption": f"Context by context, the costliest first.{more}",
-        "missing": listed(answer.missing),
-        "sentence": (
-            f"Predicting the data with the model costs "
-            f"{number(answer.cross_entropy_bits_per_token)} bits per token, where the data’s own "
-            f"chain needs {number(answer.reference_bits_per_token)}: "
-            f"{number(answer.kl_bits_per_token)} bits per token are wasted (the KL rate; "
-            f"{answer.error_sentence}).{was}"
-        ),
-    }
-
-
 def beside(facts: Facts) -> list[Section]:
     """What is known of something larger that the chain is a part of."""
     return [
@@ -277,8 +231,12 @@ def sections(facts: Facts, *, title: str | None) -> Section:
         "absorption": absorption(facts),
         "ending": ending(facts),
         "memory": memory(facts),
+        "context_use": context_section(facts),
+        "machine": machine_section(facts),
         "mixing": mixing(facts),
         "spectrum": spectrum(facts),
+        "slow": slow_section(facts),
+        "sensitivity": sensitivity_section(facts),
         "passage": passage(facts),
         "passages": passages(facts),
         "capacity": state_bits(facts),

@@ -10,9 +10,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from fsm_gpt.counts import ContextCoverage
+from fsm_gpt.report.comparison import comparison
 from fsm_gpt.report.facts import Absent, Facts
 from fsm_gpt.report.headline import cards, passages, what_it_is
-from fsm_gpt.report.sections import comparison, rules, stationary
+from fsm_gpt.report.machine import context_section, machine_section
+from fsm_gpt.report.moving import sensitivity_section, slow_section
+from fsm_gpt.report.sections import rules, stationary
 from fsm_gpt.report.words import count, listed, next_tokens, printable
 
 if TYPE_CHECKING:
@@ -46,6 +49,9 @@ def summary(facts: Facts, *, title: str | None = None) -> RenderableType:
     parts: list[RenderableType] = [heading, _numbers(facts), _states(facts)]
     if facts.rules:
         parts.append(_rules(facts))
+    memory = _remembered(facts)
+    if memory is not None:
+        parts.append(memory)
     said = _sentences(facts)
     if said:
         parts.append(Padding(Group(*(Text(f"• {words}") for words in said)), (1, 0, 0, 2)))
@@ -134,11 +140,23 @@ def _rules(facts: Facts) -> RenderableType:
     return _space_above(table)
 
 
+def _remembered(facts: Facts) -> RenderableType | None:
+    """What the machine remembers: the sentences of the page's sections."""
+    table = _table("What the machine remembers", ("", "left"), ("", "left"), header=False)
+    for section in (context_section, machine_section, slow_section, sensitivity_section):
+        found = section(facts)
+        if found is not None:
+            words = found["absent"] or " ".join(filter(None, found["sentences"]))
+            _row(table, (found["title"], words))
+    return _space_above(table) if table.row_count else None
+
+
 def _sentences(facts: Facts) -> list[str]:
     said = []
     against = comparison(facts)
     if against is not None:
         said.append(against["absent"] or against["sentence"])
+        said += against["beside"]["sentences"] if not against["absent"] else []
     if isinstance(facts.coverage, ContextCoverage) and facts.coverage.unseen:
         length = len(facts.coverage.seen)
         unseen = facts.coverage.possible[-1] - facts.coverage.seen[-1]

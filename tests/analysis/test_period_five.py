@@ -48,6 +48,35 @@ def test_context_four_comes_to_five_states_and_log2_5_bits(quick: dict[str, Stud
     assert tables["prices"].column("context 4") == [5] * 5
 
 
+def test_five_causal_states_are_remembered_in_log2_5_bits(quick: dict[str, Study]) -> None:
+    """Of the source by definition; of the greedy chain exactly; of the merged machine nearly."""
+    table, five = quick["period_five"].tables["remembered"], math.log2(5)
+    bits = "statistical complexity (bits)"
+    for name in ("the text, context 4", "GPT, context 4, greedy"):
+        found = row(table, name)
+        assert found["causal states"] == 5
+        assert found[bits] == pytest.approx(five, abs=1e-12)
+        # A cycle is known for good once its phase is: nothing is left to be uncertain of.
+        assert found["excess entropy (bits)"] == pytest.approx(five, abs=1e-12)
+        assert found["entropy rate (bits)"] == 0
+        assert found["Markov order"] == 4
+    merged, exact = row(table, "GPT, context 4, merged"), row(table, "GPT, context 4")
+    assert merged["causal states"] == 5
+    # Of shares that are 1/5 to within e the entropy is log2 5 to within e squared: 3e-6 here.
+    assert merged[bits] == pytest.approx(five, abs=1e-5)
+    # Training leaves no two rows alike: every window is a causal state of the GPT itself.
+    assert exact["causal states"] == 16
+    assert five < float(str(exact[bits])) < 4
+    # Three tokens show four states, shares 2/5 and thrice 1/5, and of these the first is in doubt.
+    three = row(table, "the text, context 3")
+    assert three["causal states"] == 4
+    assert three[bits] == pytest.approx(math.log2(5) - Fraction(2, 5), abs=1e-12)
+    for name in table.column("chain"):
+        found = row(table, str(name))
+        if isinstance(found[bits], float):
+            assert float(str(found["excess entropy (bits)"])) <= float(str(found[bits])) + 1e-12
+
+
 def test_context_three_cannot_do_better_than_the_text(quick: dict[str, Study]) -> None:
     tables = quick["period_five"].tables
     for rate, away in zip(

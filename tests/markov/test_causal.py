@@ -85,6 +85,7 @@ def test_known_processes(name: str) -> None:
     assert found.exactly_synchronisable
     assert found.certified
     assert float(found.error_bound) < 1e-11
+    assert float(found.excess_entropy_error_bits) < 1e-11
     assert found.crypticity_bits == pytest.approx(C - E, abs=1e-12)
 
 
@@ -138,9 +139,10 @@ def test_excess_entropy_lies_between_block_entropies(data: st.DataObject) -> Non
     chain = Chain.from_edges(source, token, next_state[source, token], rows[source, token])
     found = causal_states(chain)
     lower, upper = blocks(chain, 9)
-    slack = float(found.error_bound) if found.certified else 0.0
+    slack = float(found.excess_entropy_error_bits)
     assert lower - 1e-9 <= found.excess_entropy_bits + slack
     assert found.excess_entropy_bits <= upper + 1e-9
+    assert float(found.error_bound) < 1e-9
     assert found.excess_entropy_bits <= found.statistical_complexity_bits + 1e-12
 
 
@@ -250,6 +252,12 @@ def test_what_is_refused() -> None:
     a = sympy.Symbol("a")
     with pytest.raises(NotDefined, match="symbols"):
         causal_states(Chain([[a, 1 - a], [1, 0]]))
+
+
+def test_one_state_remembers_nothing() -> None:
+    found = causal_states(coin())
+    assert "1 causal state\n  statistical complexity C  0 bits" in str(found)
+    assert not math.copysign(1, found.statistical_complexity_bits) < 0
 
 
 def test_it_prints_its_numbers() -> None:
