@@ -113,8 +113,7 @@ def test_the_citation_file_agrees_with_the_project() -> None:
     assert set(re.findall(r"^  - ([^:\n]+)$", text, flags=re.MULTILINE)) == set(PROJECT["keywords"])
 
 
-def test_the_checks_run_the_studies_and_compare() -> None:
-    assert re.search(r"^step studies make studies$", read(".ci/run"), flags=re.MULTILINE)
+def test_the_studies_are_compared_with_what_is_kept() -> None:
     recipe = read("Makefile").partition("\nstudies:")[2].partition("\n\n")[0]
     assert re.search(r"-m analysis --output build/studies$", recipe, flags=re.MULTILINE)
     assert re.search(r"-m analysis\.kept build/studies \$\(ARGS\)$", recipe, flags=re.MULTILINE)
