@@ -197,6 +197,7 @@ LONG_RUN = {
     "fundamental matrix": fg.fundamental_matrix,
     "greedy map": fg.greedy_map,
     "hitting": lambda chain: fg.hitting(chain, 0),
+    "induction score": fg.induction_score,
     "Kemeny constant": fg.kemeny_constant,
     "leading eigenvalues": fg.leading_eigenvalues,
     "limiting distribution": lambda chain: fg.limiting_distribution(chain, start=0),
