@@ -71,7 +71,7 @@ class InductionScore(Bounded):
     unigram_probability: Any
     """And under its unigram."""
     repeat_share: Any
-    """pi(R): the share of time in contexts that hold their newest token before."""
+    """The share of time, pi(R), in contexts that hold their newest token before."""
 
     @property
     def gain(self) -> Any:
