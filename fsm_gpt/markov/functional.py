@@ -182,7 +182,9 @@ class HittingTime:
     unit: ClassVar[str] = "tokens"
 
     def __str__(self) -> str:
-        return f"mean tokens from {self.start} to {self.target}"
+        some = self.target if isinstance(self.target, tuple) else (self.target,)
+        more = f" or {len(some) - 3:,} more" if len(some) > 3 else ""
+        return f"mean tokens from {self.start} to {', '.join(map(str, some[:3]))}{more}"
 
     def derivative(self, chain: Chain) -> Derivative:
         """The time, with its weights and worths."""

@@ -250,6 +250,11 @@ def test_a_step_along_the_gradient_does_what_it_says() -> None:
     assert after - found.value == pytest.approx(step * (found.gradient**2).sum(), rel=1e-3)
 
 
+def test_a_target_of_many_states_is_named_in_short() -> None:
+    assert str(HittingTime("11", "00")) == "mean tokens from 00 to 11"
+    assert str(HittingTime(tuple("abcde"), "f")) == "mean tokens from f to a, b, c or 2 more"
+
+
 def test_it_says_which_rows_matter() -> None:
     chain = from_logits(logits(2, 3, 6))
     found = row_sensitivity(chain, StationaryProbability("111"))
