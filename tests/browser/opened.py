@@ -37,7 +37,8 @@ WIDER = "() => document.documentElement.scrollWidth - document.documentElement.c
 def axe() -> str:
     """The script that audits a page."""
     spec = importlib.util.find_spec("axe_playwright_python")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return (Path(spec.origin).parent / "axe.min.js").read_text(encoding="utf-8")
 
 
@@ -53,11 +54,12 @@ class Opened:
         """What axe-core finds, one sentence each: the rule, how often, the first place."""
         self.page.evaluate(axe())
         found = self.page.evaluate("options => axe.run(document, options)", options)
-        return [
-            f"{one['id']} ({one['impact']}), {len(one['nodes'])} times: {one['nodes'][0]['html'][:200]}"
-            f" {one['nodes'][0]['failureSummary']}"
-            for one in found["violations"]
-        ]
+        said = []
+        for one in found["violations"]:
+            first, times = one["nodes"][0], len(one["nodes"])
+            place = f"{first['html'][:200]} {first['failureSummary']}"
+            said.append(f"{one['id']} ({one['impact']}), {times} times: {place}")
+        return said
 
     def overflow(self) -> int:
         """By how many pixels the page is wider than the window."""
