@@ -14,7 +14,7 @@ from analysis.commands import main
 from analysis.drawing import curves, level, plain, whole
 from analysis.study import Cell, Picture, Progress, Study, Table
 from analysis.subject import answer, asked, data_chain, effective_states, merged, picked
-from analysis.trainings import gpt_chain
+from analysis.trainings import gpt_chains
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
 from fsm_gpt.decoding import Greedy
@@ -76,15 +76,14 @@ def run(
     seeds = (SEEDS[:1] if quick else SEEDS) if seeds is None else seeds
     steps = ((0, 200) if quick else STEPS) if steps is None else steps
     steps = sorted(set(steps))
-    wanted = [(seeds[0], n) for n in steps[:-1]] + [(seed, steps[-1]) for seed in seeds]
     trained: dict[tuple[int, int, int], Chain] = {}
-    every = [(context, seed, n) for context in CONTEXTS for seed, n in wanted]
-    for place, (context, seed, n) in enumerate(every, start=1):
-        trained[context, seed, n] = gpt_chain(
-            SOURCE, context=context, seed=seed, steps=n, learning_rate=RATE
-        )
+    every = [(context, seed) for context in CONTEXTS for seed in seeds]
+    for place, (context, seed) in enumerate(every, start=1):
+        looks = tuple(steps) if seed == seeds[0] else (steps[-1],)
+        found = gpt_chains(SOURCE, context=context, seed=seed, steps=looks, learning_rate=RATE)
+        trained |= {(context, seed, n): chain for n, chain in found.items()}
         if progress is not None:
-            progress(place, len(every), f"context {context}, seed {seed}, {n:,} steps")
+            progress(place, len(every), f"context {context}, seed {seed}, {steps[-1]:,} steps")
     sources = {context: source(context) for context in CONTEXTS}
     gpts = {context: trained[context, seeds[0], steps[-1]] for context in CONTEXTS}
     beside = {

@@ -15,7 +15,7 @@ from analysis.commands import main
 from analysis.drawing import curves, level, plain
 from analysis.study import Cell, Picture, Progress, Study, Table
 from analysis.subject import answer, asked, effective_states, merged, picked
-from analysis.trainings import gpt_chain
+from analysis.trainings import gpt_chains
 from fsm_gpt.asking import Model
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument
@@ -93,23 +93,24 @@ def run(
     steps = ((0, 100) if quick else STEPS) if steps is None else sorted(set(steps))
     seeds = (SEEDS[:1] if quick else SEEDS) if seeds is None else seeds
     sources = {name: source(name) for name in TASKS}
-    every = [(name, seeds[0], n) for name in TASKS for n in steps]
-    every += [("parity", seed, steps[-1]) for seed in seeds[1:]]
+    every = [(name, seeds[0], tuple(steps)) for name in TASKS]
+    every += [("parity", seed, (steps[-1],)) for seed in seeds[1:]]
     gpts: dict[tuple[str, int, int], Chain] = {}
-    for place, (name, seed, n) in enumerate(every, start=1):
-        gpts[name, seed, n] = gpt_chain(
+    for place, (name, seed, looks) in enumerate(every, start=1):
+        found = gpt_chains(
             simulate(sources[name], LENGTH, seed=DRAWN).text,
             context=CONTEXT,
             seed=seed,
-            steps=n,
+            steps=looks,
             learning_rate=RATE,
             vocabulary="01",
             batch=BATCH,
             n_layer=LAYERS,
             n_embd=WIDTH,
         )
+        gpts |= {(name, seed, n): chain for n, chain in found.items()}
         if progress is not None:
-            progress(place, len(every), f"{name}, seed {seed}, {n:,} steps")
+            progress(place, len(every), f"{name}, seed {seed}, {steps[-1]:,} steps")
     last = {name: gpts[name, seeds[0], steps[-1]] for name in TASKS}
     learning = by_steps(
         steps, sources, {(name, n): gpts[name, seeds[0], n] for name in TASKS for n in steps}

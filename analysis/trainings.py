@@ -16,12 +16,12 @@ from fsm_gpt.extract import extract
 from fsm_gpt.markov.row_entropy import row_entropies, surprise
 
 if TYPE_CHECKING:
-    from fsm_gpt.gpt import TrainingRun
+    from fsm_gpt.gpt import GPT, TrainingRun
 
 __all__ = [
     "Trained",
     "arrow",
-    "gpt_chain",
+    "gpt_chains",
     "probability",
     "train_all",
     "window_bits",
@@ -78,33 +78,43 @@ def train_all(
 
 
 @lru_cache(maxsize=128)
-def gpt_chain(
+def gpt_chains(
     text: str,
     *,
     context: int,
     seed: int,
-    steps: int,
+    steps: tuple[int, ...],
     learning_rate: float,
     vocabulary: str | None = None,
     batch: int | None = None,
     n_layer: int = 4,
     n_embd: int = 16,
-) -> Chain:
-    """The chain of a GPT trained on another text; the same training is done once."""
+) -> dict[int, Chain]:
+    """The chains of a GPT after each of these steps of one training on another text.
+
+    The same training is done once.
+    """
     from fsm_gpt.gpt import train
 
-    found = train(
+    found: dict[int, Chain] = {}
+
+    def look(step: int, model: GPT, loss: float) -> None:
+        if step in steps:
+            found[step] = extract(model)
+
+    train(
         text,
         context=context,
         seed=seed,
-        steps=steps,
+        steps=max(steps),
         learning_rate=learning_rate,
         vocabulary=vocabulary,
         batch=batch,
         n_layer=n_layer,
         n_embd=n_embd,
+        each_step=look,
     )
-    return extract(found.model)
+    return found
 
 
 def window_bits(chain: Chain) -> float:

@@ -39,6 +39,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "accessible",
+    "balanced",
     "docstrings",
     "generated",
     "mathml",

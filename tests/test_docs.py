@@ -36,7 +36,9 @@ def extension(name: str) -> ModuleType:
     return module
 
 
-generated, docstrings, offline = map(extension, ("generated", "docstrings", "offline"))
+generated, docstrings, offline, balanced = map(
+    extension, ("generated", "docstrings", "offline", "balanced")
+)
 
 
 def filled(name: str) -> str:
@@ -217,3 +219,14 @@ def test_cells_are_run_at_every_build() -> None:
     assert re.search(r'^nb_execution_mode = "(inline|force)"', settings, re.MULTILINE)
     assert "nb_execution_raise_on_error = True" in settings
     assert list(DOCS.rglob("*.ipynb")) == [], "a notebook can store what it once showed"
+
+
+@pytest.mark.parametrize("sizes", [[4, 4, 4], [5, 5, 2], [12], [1] * 12])
+def test_pages_are_dealt_so_that_no_process_reads_all_the_heavy_ones(sizes):
+    weights = {f"page{i}": i for i in range(12)}
+    order = balanced.dealt(weights, sizes)
+    assert sorted(order) == sorted(weights)
+    starts = list(itertools.accumulate(sizes, initial=0))
+    runs = [order[a:b] for a, b in itertools.pairwise(starts)]
+    heaviest = [max(weights[name] for name in run) for run in runs]
+    assert sorted(heaviest, reverse=True) == list(range(11, 11 - len(sizes), -1))
