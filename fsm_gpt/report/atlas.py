@@ -19,6 +19,7 @@ import numpy.typing as npt
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.markov.suffixes import suffix_laws
+from fsm_gpt.report.fonts import tick_names
 from fsm_gpt.report.legend import legend_below, next_token_entries, sureness
 from fsm_gpt.report.style import (
     axes_for,
@@ -64,6 +65,8 @@ def mass_map(
     >>> ax.get_xlabel()
     'newest token'
     """
+    from fsm_gpt.report.room import keep_apart
+
     joint, k = _last_tokens(chain, pi)
     mass = joint.sum(axis=1)
     with np.errstate(divide="ignore"):
@@ -83,6 +86,7 @@ def mass_map(
         ]
         legend_below(ax, entries, dark=dark)
         set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 
@@ -109,6 +113,8 @@ def next_token_map(
     >>> len(ax.images)
     2
     """
+    from fsm_gpt.report.room import keep_apart
+
     joint, k = _last_tokens(chain, pi)
     V = chain.n_tokens
     if k == chain.context:  # a context of mass zero has a row, too
@@ -128,6 +134,7 @@ def next_token_map(
             _tint(ax, _square(layer, V, k), colours.tokens[hue], f"token-{hue}")
         legend_below(ax, next_token_entries(chain, best, colours), dark=dark)
         set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 
@@ -163,18 +170,16 @@ def _map_axes(ax: Axes | None, chain: Chain, k: int, *, dark: bool) -> Axes:
     names = [short(name, 4) for name in chain.vocabulary.shown]
     step = -(-V // 32)
     middles = (np.arange(0, V, step) + 0.5) / V
-    ax.set_xticks(middles, names[::step], family="DejaVu Sans Mono")
+    tick_names(ax.xaxis, middles, names[::step])
     ax.set_xlabel("newest token")
     ax.xaxis.set_ticks_position("top")
     ax.xaxis.set_label_position("top")
     if k > 1:
-        ax.set_yticks(middles, names[::step], family="DejaVu Sans Mono")
+        tick_names(ax.yaxis, middles, names[::step])
         ax.set_ylabel("the token before it")
     else:
         ax.set_yticks([])
     ax.tick_params(length=0, labelsize=9 if V <= 12 else 6)
-    for label in [*ax.get_xticklabels(), *ax.get_yticklabels()]:
-        label.set_parse_math(False)
     return ax
 
 

@@ -37,6 +37,8 @@ def memory_plot(
     >>> ax.lines[0].get_xdata().tolist()
     [0, 1]
     """
+    from fsm_gpt.report.room import keep_apart
+
     curve = memory_curve(source) if isinstance(source, Chain) else source
     colours = palette(dark)
     ax = axes_for(ax, (5.2, 3.3), dark=dark)
@@ -70,6 +72,7 @@ def memory_plot(
     ax.set_xlabel("last tokens known")
     ax.set_ylabel("bits per token")
     set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 
@@ -90,6 +93,8 @@ def spectrum_plot(
     [[1.0, 0.0], [0.25, 0.0]]
     """
     from matplotlib.patches import Circle
+
+    from fsm_gpt.report.room import keep_apart
 
     found = spectrum(source) if isinstance(source, Chain) else source
     colours = palette(dark)
@@ -135,6 +140,7 @@ def spectrum_plot(
     ax.set_yticks([-1, 0, 1], ["−i", "0", "i"])
     ax.tick_params(length=0)
     set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 
@@ -151,6 +157,8 @@ def mixing_plot(
     >>> ax.get_xlabel()
     'tokens'
     """
+    from fsm_gpt.report.room import keep_apart
+
     found = mixing_time(source) if isinstance(source, Chain) else source
     colours = palette(dark)
     ax = axes_for(ax, (5.2, 3.3), dark=dark)
@@ -180,6 +188,7 @@ def mixing_plot(
     ax.set_xlabel("tokens")
     ax.set_ylabel("total variation distance")
     set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 
@@ -195,6 +204,8 @@ def loss_plot(
     >>> loss_plot([0.66, 0.61]).get_ylabel()
     'loss (nats per token)'
     """
+    from fsm_gpt.report.room import keep_apart
+
     colours = palette(dark)
     ax = axes_for(ax, (5.2, 3.3), dark=dark)
     ax.plot(np.arange(len(losses)), losses, color=colours.mass, linewidth=2, zorder=3)
@@ -212,4 +223,5 @@ def loss_plot(
     ax.set_xlabel("step")
     ax.set_ylabel("loss (nats per token)")
     set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax

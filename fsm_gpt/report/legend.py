@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
+from fsm_gpt.report.fonts import write
 from fsm_gpt.report.style import Palette, palette, short, token_colours
 
 if TYPE_CHECKING:
@@ -88,4 +89,4 @@ def legend_below(ax: Axes, entries: list[Entry], *, dark: bool, gap: float = 0.0
         handletextpad=0.5,
     )
     for text in legend.get_texts():
-        text.set_parse_math(False)
+        write(text, text.get_text())

@@ -43,6 +43,8 @@ def rank_plot(
     >>> [round(float(y), 3) for y in ax.lines[0].get_ydata()]
     [0.667, 1.0]
     """
+    from fsm_gpt.report.room import keep_apart
+
     found = stationary_distribution(source) if isinstance(source, Chain) else source
     colours = palette(dark)
     ax = axes_for(ax, (5.2, 3.3), dark=dark)
@@ -72,4 +74,5 @@ def rank_plot(
     ax.set_xlabel("heaviest states")
     ax.set_ylabel("of the time")
     set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax

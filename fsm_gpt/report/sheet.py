@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.classes import CommunicatingClasses
-from fsm_gpt.report.pen import Entry, Pen, Plan, text_size
+from fsm_gpt.report.pen import TITLE_SIZE, Entry, Pen, Plan, text_size
 from fsm_gpt.report.style import Palette, axes_for, palette, short, token_colours
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ __all__ = ["Sheet", "bounds", "draw_graph", "legend_entries", "sheet"]
 Points: TypeAlias = npt.NDArray[np.float64]
 
 MARGIN = 8.0
-TITLE_SIZE = 11
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +81,8 @@ def draw_graph(
     title: str | None,
 ) -> Axes:
     """Draw a planned graph on its sheet."""
+    from fsm_gpt.report.room import keep_apart
+
     colours = palette(dark)
     low, high = paper.low, paper.high
     width, height = high - low + (0, paper.top + paper.bottom)
@@ -89,29 +90,13 @@ def draw_graph(
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(low[1] - paper.bottom, high[1] + paper.top)
     ax.set_aspect("equal")
-    pen = Pen(ax, colours, _scale(ax, width, height))
+    pen = Pen.on(ax, colours, width, height)
     pen.edges(chain, plan)
     pen.states(chain, plan, mass, classes)
-    if title:
-        y = high[1] + paper.top - 15
-        pen.text(low[0] + MARGIN, y, title, TITLE_SIZE, colours.ink, bold=True, left=True)
-    y = low[1] - 8
-    for row in paper.rows:
-        x = low[0] + MARGIN
-        for entry in row:
-            pen.legend_entry(x, y, entry)
-            x += entry.width
-        y -= 17
+    pen.caption(low[0] + MARGIN, high[1] + paper.top - 15, title)
+    pen.legend(low[0] + MARGIN, low[1] - 8, paper.rows)
+    keep_apart(ax, planned=(float(width), pen.scale))
     return ax
-
-
-def _scale(ax: Axes, width: float, height: float) -> float:
-    """Points on paper for each point of the plan."""
-    box = ax.get_position()
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    inches = figure.get_size_inches() * (box.width, box.height)
-    return float(min(inches[0] * 72 / width, inches[1] * 72 / height))
 
 
 def legend_entries(

@@ -22,7 +22,7 @@ import io
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,7 @@ import numpy as np
 
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.files import atomic_write
+from fsm_gpt.report.fonts import own_words, tell_once, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,9 +85,9 @@ LIGHT = Palette(
     faint="#d9dde3",
     mass="#1273b0",
     alert="#b3261e",
-    tokens=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b939e"),
+    tokens=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b737d"),
     token_inks=("#00598c", "#a54600", "#00694d", "#94406c", "#7d5600", "#1c6a97", "#5a636f"),
-    classes=("#007a59", "#a8517e", "#8a6000", "#20729f", "#b14f02", "#4a525c"),
+    classes=("#256648", "#671f69", "#bd8c02", "#3f99db", "#924509", "#012621"),
 )
 
 DARK = Palette(
@@ -99,7 +100,7 @@ DARK = Palette(
     alert="#ff8a80",
     tokens=("#56b4e9", "#f0883e", "#2fc49a", "#de9cc0", "#e6b422", "#f0e442", "#7d8794"),
     token_inks=("#7cc6f2", "#f7a468", "#5bd6b3", "#eab6d2", "#efc95a", "#f4ec7e", "#a3adb9"),
-    classes=("#33c79d", "#e0a0c3", "#e7b72a", "#5ab7ea", "#f18b42", "#aeb8c4"),
+    classes=("#7ff4a2", "#e6dafc", "#feba38", "#2580b7", "#b14f02", "#837c75"),
 )
 
 #: How much of the hue the heaviest state or the surest cell gets; ink stays readable on it.
@@ -199,9 +200,8 @@ def axes_for(ax: Axes | None, size: tuple[float, float], *, dark: bool, bare: bo
 def set_title(ax: Axes, title: str | None, *, dark: bool) -> None:
     """A title in the theme's ink, at the left; dollar signs in it are dollar signs."""
     if title:
-        ax.set_title(
-            title, loc="left", color=palette(dark).ink, fontsize=11, weight="bold", parse_math=False
-        )
+        text = ax.set_title("", loc="left", color=palette(dark).ink, fontsize=11, weight="bold")
+        write(text, title)
 
 
 def render(figure: Figure, suffix: str, *, dpi: float = 200) -> bytes:
@@ -211,7 +211,10 @@ def render(figure: Figure, suffix: str, *, dpi: float = 200) -> bytes:
     stream = io.BytesIO()
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "fsm_gpt", "path.simplify": False}
     metadata = {"Date": None, "Creator": None} if suffix == ".svg" else {"Software": None}
-    with rc_context(settings), quiet_fonts():
+    if suffix == ".png":
+        tell_once(figure)
+    meant = own_words(figure) if suffix == ".svg" else nullcontext()
+    with rc_context(settings), quiet_fonts(), meant:
         figure.savefig(
             stream,
             format=suffix[1:],
