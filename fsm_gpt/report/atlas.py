@@ -170,16 +170,17 @@ def _map_axes(ax: Axes | None, chain: Chain, k: int, *, dark: bool) -> Axes:
     names = [short(name, 4) for name in chain.vocabulary.shown]
     step = -(-V // 32)
     middles = (np.arange(0, V, step) + 0.5) / V
-    tick_names(ax.xaxis, middles, names[::step])
+    size = 9.0 if V <= 12 else 6.0
+    tick_names(ax.xaxis, middles, names[::step], size=size)
     ax.set_xlabel("newest token")
     ax.xaxis.set_ticks_position("top")
     ax.xaxis.set_label_position("top")
     if k > 1:
-        tick_names(ax.yaxis, middles, names[::step])
+        tick_names(ax.yaxis, middles, names[::step], size=size)
         ax.set_ylabel("the token before it")
     else:
         ax.set_yticks([])
-    ax.tick_params(length=0, labelsize=9 if V <= 12 else 6)
+    ax.tick_params(length=0)
     return ax
 
 

@@ -170,7 +170,7 @@ def _frame(ax: Axes, chain: Chain, n_rows: int, n_columns: int, newest: int) -> 
         spine.set_visible(False)
     ids, labels = names(n_columns, newest)
     upright = newest * max(len(t) for t in chain.vocabulary.shown) > 3 and n_columns > 8
-    tick_names(ax.xaxis, ids, labels, rotation=90 if upright else 0)
+    tick_names(ax.xaxis, ids, labels, upright=upright)
     ax.xaxis.set_ticks_position("top")
     ax.xaxis.set_label_position("top")
     ax.set_xlabel(f"newest {newest} tokens" if newest > 1 else "newest token")
@@ -178,6 +178,6 @@ def _frame(ax: Axes, chain: Chain, n_rows: int, n_columns: int, newest: int) -> 
     tick_names(ax.yaxis, ids, labels)
     older = L - newest
     ax.set_ylabel(f"oldest {older} tokens" if older > 1 else "oldest token" if older else "")
-    ax.tick_params(length=0, labelsize=8)
+    ax.tick_params(length=0)
     if not older:
         ax.set_yticks([])

@@ -61,6 +61,8 @@ def memory_plot(
         parse_math=False,
     )
     for i, value in enumerate(h[:-1] if len(h) <= 8 else h[:1]):
+        if value - h[-1] < 0.02 * span:
+            continue  # the line of the entropy rate says it
         ax.annotate(
             f"{value:.3f}",
             (float(i), float(value)),

@@ -6,8 +6,9 @@ the share of all steps that take it, and of the token's hue. Discs have the area
 the share of time, as in the state graph. What flows in flows out, so where the arcs are wide a
 text runs round.
 
-The thin arcs are drawn in steps of width that differ by an eighth, so that thousands of them
-make a small file; the widest arcs are as wide as their flow exactly.
+The widest arcs are as wide as their flow exactly. The others are drawn together in steps of
+width, so that thousands of them make a small file; what would be thinner than a line can be is
+fainter instead.
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ import numpy.typing as npt
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidChain, StateSpaceTooLarge
 from fsm_gpt.markov.stationary import stationary_distribution
-from fsm_gpt.report.fonts import write
-from fsm_gpt.report.pen import Entry, Pen, text_size
+from fsm_gpt.report.fonts import text_size, write
+from fsm_gpt.report.pen import Entry, Pen
 from fsm_gpt.report.sheet import MARGIN, Sheet, sheet
 from fsm_gpt.report.style import (
     STRONGEST,
@@ -55,6 +56,8 @@ EXACT = 160
 RADIUS, WIDEST, THINNEST, DISC = 190.0, 9.0, 0.22, 11.0
 #: All arcs together, laid side by side, are at most so wide.
 TOGETHER = 210.0
+#: Steps of width below the thinnest line, after which an arc is no fainter.
+FAINTEST = -20
 #: Letters of names, and how far apart they stand along the ring.
 LETTERS, SPACING = 8.0, 8.6
 #: How far an arc bends to its right, as a part of its length, so that there and back differ.
@@ -126,13 +129,13 @@ def flow_ring(
     entries = _entries(chain, arcs, N - len(named), colours) if legend else []
     paper = sheet(-corner, corner, [title] if title else [], entries)
     with quiet_fonts():
-        ax, pen, width = _paper(ax, paper, colours, dark=dark)
+        ax, pen = _paper(ax, paper, colours, dark=dark)
         place = _places(N)
         _draw_arcs(pen, place, arcs, token_colours(chain))
         _draw_discs(pen, place, mass)
         _draw_names(pen, place, names, named)
         _draw_frame(pen, paper, title)
-        keep_apart(ax, planned=(width, pen.scale))
+        keep_apart(ax, planned=pen.scale)
     return ax
 
 
@@ -178,15 +181,13 @@ def _named(mass: Points) -> list[int]:
     return sorted(found)
 
 
-def _paper(
-    ax: Axes | None, paper: Sheet, colours: Palette, *, dark: bool
-) -> tuple[Axes, Pen, float]:
+def _paper(ax: Axes | None, paper: Sheet, colours: Palette, *, dark: bool) -> tuple[Axes, Pen]:
     width, height = (float(v) for v in paper.high - paper.low + (0, paper.top + paper.bottom))
     ax = axes_for(ax, (width / 72, height / 72), dark=dark, bare=True)
     ax.set_xlim(paper.low[0], paper.high[0])
     ax.set_ylim(paper.low[1] - paper.bottom, paper.high[1] + paper.top)
     ax.set_aspect("equal")
-    return ax, Pen.on(ax, colours, width, height), width
+    return ax, Pen.on(ax, colours, width, height)
 
 
 def _draw_frame(pen: Pen, paper: Sheet, title: str | None) -> None:
@@ -230,7 +231,9 @@ def _draw_arcs(pen: Pen, place: Points, arcs: _Arcs, hues: Sequence[int]) -> Non
     if not len(arcs.flow):
         return
     widths = _points_per_flow(arcs.flow) * arcs.flow
-    steps = np.ceil(8 * np.log2(np.maximum(widths, THINNEST) / THINNEST)).astype(int)
+    # Steps of a quarter of a doubling; what is much thinner than the thinnest line is faint.
+    with np.errstate(divide="ignore"):
+        steps = np.clip(np.round(4 * np.log2(widths / THINNEST)), FAINTEST, None).astype(int)
     seen: dict[tuple[int, int], int] = {}
     together: dict[tuple[int, int], list[Points]] = {}
     single: list[tuple[int, Points]] = []
@@ -241,24 +244,22 @@ def _draw_arcs(pen: Pen, place: Points, arcs: _Arcs, hues: Sequence[int]) -> Non
         if i >= len(arcs.flow) - EXACT:
             single.append((i, curve))
         else:
-            key = int(steps[i]) // 2, hues[int(arcs.token[i])]
+            key = int(steps[i]), hues[int(arcs.token[i])]
             together.setdefault(key, []).append(curve)
 
     codes_of = {3: [Path.MOVETO, *[Path.CURVE3] * 2], 4: [Path.MOVETO, *[Path.CURVE4] * 3]}
 
     def draw(curves: Sequence[Points], width: float, hue: int, gid: str | None) -> None:
-        codes = [
-            code
-            for curve in curves
-            for code in codes_of[len(curve)]
-        ]
-        strength = 0.9 if width >= 1 else 0.32 + 0.58 * width
+        codes = [code for curve in curves for code in codes_of[len(curve)]]
+        strength = min(0.9, 0.36 + 0.54 * width)
+        if width < THINNEST:
+            strength, width = strength * math.sqrt(width / THINNEST), THINNEST
         patch = PathPatch(
             Path(np.concatenate(list(curves)), codes),
             facecolor="none",
             edgecolor=pen.colours.tokens[hue],
             linewidth=width * pen.scale,
-            alpha=round(strength, 2),
+            alpha=round(strength, 3),
             capstyle="butt",
             zorder=2,
             gid=gid,
@@ -269,7 +270,7 @@ def _draw_arcs(pen: Pen, place: Points, arcs: _Arcs, hues: Sequence[int]) -> Non
     for (step, hue), curves in sorted(together.items()):
         draw(curves, THINNEST * 2 ** (step / 4), hue, None)
     for i, curve in reversed(single):
-        hue, width = hues[int(arcs.token[i])], max(THINNEST, float(widths[i]))
+        hue, width = hues[int(arcs.token[i])], float(widths[i])
         draw([curve], width, hue, f"flow-{arcs.source[i]}-{arcs.token[i]}")
         if width > 1.6 and len(curve) == 3:
             _head(pen, curve, width, pen.colours.tokens[hue])

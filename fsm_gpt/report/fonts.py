@@ -19,6 +19,9 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from fsm_gpt.space import visible
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ __all__ = [
     "own_words",
     "safe_words",
     "tell_once",
+    "text_size",
     "tick_names",
     "width_in_browser",
     "write",
@@ -47,6 +51,8 @@ LRM = "\u200e"
 CIRCLE = "\u25cc"
 #: Fonts of placeholders and of mathematics alone: no sign is taken from them.
 _NO_HELP = ("Last Resort", "cm", "STIXSize", "STIXNon", "DejaVu")
+#: Names along an axis take at most this part of the figure, in letters no smaller than these.
+NAMES, SMALLEST = 0.3, 4.5
 
 #: Whether a browser will draw the words that are planned now.
 _BROWSER: ContextVar[bool] = ContextVar("browser", default=False)
@@ -208,6 +214,22 @@ def width_in_browser(words: str, *, mono: bool = False) -> float | None:
     return ems
 
 
+def text_size(
+    text: str, size: float, *, weight: str = "normal", mono: bool = False
+) -> npt.NDArray[np.float64]:
+    """Width and height of a text in points; every line of text is as high as any other."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    words = written(text)
+    ems = width_in_browser(words, mono=mono)
+    if ems is not None:
+        return np.array([ems * size, size * 1.17])
+    font = FontProperties(family=fonts_for(words, mono=mono), size=size, weight=weight)
+    width = text_to_path.get_text_width_height_descent(words, font, ismath=False)[0]
+    return np.array([width, size * 1.17])
+
+
 # ---- artists ----
 
 
@@ -221,22 +243,48 @@ def write(artist: Text, words: str, *, mono: bool = False) -> None:
 
 
 def tick_names(
-    axis: Axis, places: Any, names: list[str], *, rotation: float = 0, size: float | None = None
+    axis: Axis, places: Any, names: list[str], *, upright: bool = False, size: float = 8.0
 ) -> None:
-    """Name places along an axis, in letters of one width."""
+    """Name places along an axis, in letters of one width, which leave most of the figure free.
+
+    Those of the horizontal axis stand upright where they would not find room side by side.
+    """
     from matplotlib.ticker import FixedFormatter, FixedLocator
 
+    across, high = axis.axes.figure.figure.get_size_inches() * 72
+    widest = max(_ems(name) for name in names)
+    upright = axis.axis_name == "x" and (
+        upright or (len(names) > 1 and 1.15 * size * widest > 0.7 * across / len(names))
+    )
+    if axis.axis_name == "y" or upright:
+        most = NAMES * (across if axis.axis_name == "y" else high)
+        size = max(SMALLEST, min(size, most / widest))
+        names = [_cut(name, most / size) for name in names]
     drawn = [code_points(name) for name in names]
     formatter: Any = FixedFormatter(drawn)
     formatter._meant = [safe_words(name) for name in names]
     axis.set_major_locator(FixedLocator(places))
     axis.set_major_formatter(formatter)
     families = fonts_for("".join(drawn), mono=True)
-    axis.set_tick_params(labelrotation=rotation, labelfontfamily=families)
-    if size is not None:
-        axis.set_tick_params(labelsize=size)
-    for label in axis.get_ticklabels():
-        label.set_parse_math(False)
+    axis.set_tick_params(
+        labelrotation=90 if upright else 0, labelfontfamily=families, labelsize=size
+    )
+    for tick in axis.get_major_ticks(len(names)):
+        tick.label1.set_parse_math(False)
+        tick.label2.set_parse_math(False)
+
+
+def _ems(name: str) -> float:
+    """The width of a name in letters of one width, as a part of their size."""
+    return max(0.62, float(text_size(name, 1.0, mono=True)[0]))
+
+
+def _cut(name: str, ems: float) -> str:
+    """A name cut so far that it is no wider than this."""
+    whole = name
+    while len(name) > 1 and _ems(name if name == whole else f"{name}…") > ems:
+        name = name[:-1]
+    return name if name == whole else f"{name}…"
 
 
 @contextmanager

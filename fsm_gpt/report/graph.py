@@ -19,9 +19,9 @@ from fsm_gpt.errors import NotUnique, StateSpaceTooLarge
 from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.minimal_machine import MinimalMachine
 from fsm_gpt.markov.stationary import stationary_distribution
-from fsm_gpt.report.fonts import isolated
+from fsm_gpt.report.fonts import isolated, text_size
 from fsm_gpt.report.layout import positions
-from fsm_gpt.report.pen import LABEL_SIZE, NAME_SIZE, PADDING, Plan, names_of, text_size
+from fsm_gpt.report.pen import LABEL_SIZE, NAME_SIZE, PADDING, Plan, names_of
 from fsm_gpt.report.routing import Curve, place_labels, route
 from fsm_gpt.report.sheet import bounds, draw_graph, legend_entries, sheet
 from fsm_gpt.report.style import palette, percent, quiet_fonts, short

@@ -79,7 +79,7 @@ def suffix_icicle(
             seen |= _row(ax, chain, joint, k, dark=dark)
         _frame(ax, depth)
         entries = next_token_entries(chain, sorted(seen), palette(dark))
-        legend_below(ax, entries, dark=dark, gap=1.4 / depth)
+        legend_below(ax, entries, dark=dark, gap=36.0)
         set_title(ax, title, dark=dark)
     keep_apart(ax)
     return ax

@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.classes import CommunicatingClasses
-from fsm_gpt.report.fonts import fonts_for, width_in_browser, write, written
+from fsm_gpt.report.fonts import text_size, write
 from fsm_gpt.report.routing import HEAD, Curve
 from fsm_gpt.report.style import STRONGEST, Palette, percent, short, token_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Entry", "Pen", "Plan", "names_of", "text_size"]
+__all__ = ["Entry", "Pen", "Plan", "names_of"]
 
 Points: TypeAlias = npt.NDArray[np.float64]
 
@@ -49,20 +49,6 @@ class Plan:
     kept: list[int]
     #: The mass that has the full tint; the largest there is where nothing is said.
     most: float | None = None
-
-
-def text_size(text: str, size: float, *, weight: str = "normal", mono: bool = False) -> Points:
-    """Width and height of a text in points; every line of text is as high as any other."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
-
-    words = written(text)
-    ems = width_in_browser(words, mono=mono)
-    if ems is not None:
-        return np.array([ems * size, size * 1.17])
-    font = FontProperties(family=fonts_for(words, mono=mono), size=size, weight=weight)
-    width = text_to_path.get_text_width_height_descent(words, font, ismath=False)[0]
-    return np.array([width, size * 1.17])
 
 
 def names_of(chain: Chain) -> list[str]:

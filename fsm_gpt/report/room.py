@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.artist import Artist
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,13 +28,15 @@ __all__ = ["give_room", "keep_apart"]
 APART, SMALLEST = 1.5, 4.0
 #: Smaller letters in the cells of a table are left out.
 SMALLEST_CELL = 3.6
+#: Nobody reads these letters of a planned picture, and they are wider than planned.
+SMALLEST_PLANNED = 2.5
 
 
-def keep_apart(ax: Axes, *, planned: tuple[float, float] | None = None) -> None:
+def keep_apart(ax: Axes, *, planned: float | None = None) -> None:
     """From now on the labels of these axes find room whenever they are drawn.
 
-    ``planned`` is the width of the whole plan and the points on paper of a point of the plan, of
-    a picture that was planned as a whole.
+    ``planned`` says how many points on paper a point of the plan had, in a picture that was
+    planned as a whole.
     """
     first, last = _First(planned), _Last()
     last.first = first
@@ -56,7 +58,7 @@ class _First(Artist):
 
     zorder = -1e9
 
-    def __init__(self, planned: tuple[float, float] | None) -> None:
+    def __init__(self, planned: float | None) -> None:
         super().__init__()
         self.planned = planned
         self.undo: list[Callable[[], Any]] = []
@@ -91,16 +93,16 @@ class _First(Artist):
 
     def _rescale(self, ax: Axes) -> None:
         assert self.planned is not None
-        width, scale = self.planned
         box = ax.get_window_extent()
         left, right = ax.get_xlim()
         low, high = ax.get_ylim()
         pixels = min(box.width / abs(right - left), box.height / abs(high - low))
-        ratio = pixels * 72 / ax.figure.dpi / scale
-        if abs(ratio - 1) < 0.002:
-            return
+        ratio = pixels * 72 / ax.figure.dpi / self.planned
         for text in ax.texts:
-            self._resize(text, text.get_fontsize() * ratio)
+            size = text.get_fontsize() * ratio
+            if size < SMALLEST_PLANNED and text.get_visible():
+                self._hide(text)
+            self._resize(text, size)
         for one in (*ax.patches, *ax.lines):
             wide = one.get_linewidth()
             self.undo.append(lambda one=one, wide=wide: one.set_linewidth(wide))
@@ -113,7 +115,8 @@ class _First(Artist):
         whole = ax.figure.figure.bbox
         taken: list[Bbox] = []
         for axis in (ax.xaxis, ax.yaxis):
-            taken += self._thinned(axis.get_ticklabels(), renderer, pad, whole)
+            taken += self._thinned(axis.get_ticklabels(), renderer, pad, whole, list(taken))
+            axis.get_tightbbox(renderer)  # its name goes where it now has room
         head = [text for text in (ax.title, ax._left_title, ax._right_title) if text.get_text()]  # type: ignore[attr-defined]
         for text in (*head, ax.xaxis.label, ax.yaxis.label):
             if text.get_text() and text.get_visible():
@@ -133,20 +136,19 @@ class _First(Artist):
                 taken.append(box)
 
     def _thinned(
-        self, labels: Sequence[Text], renderer: Any, pad: float, whole: Bbox
+        self, labels: Sequence[Text], renderer: Any, pad: float, whole: Bbox, taken: list[Bbox]
     ) -> list[Bbox]:
         """Of the names along an axis every k-th, for the smallest k that keeps them apart."""
         named = [label for label in labels if label.get_text() and label.get_visible()]
         boxes = [label.get_window_extent(renderer) for label in named]
         step = 1
         while step < len(named) and any(
-            _meets(a, [b], pad)
-            for a, b in zip(boxes[::step], boxes[step::step], strict=False)
+            _meets(a, [b], pad) for a, b in zip(boxes[::step], boxes[step::step], strict=False)
         ):
             step += 1
         kept = []
         for i, (label, box) in enumerate(zip(named, boxes, strict=True)):
-            if i % step or not _inside(box, whole):
+            if i % step or not _inside(box, whole) or _meets(box, taken, 0.0):
                 self._hide(label)
             else:
                 kept.append(box)
@@ -197,6 +199,8 @@ class _Last(Artist):
 
 def _letters(text: Text, renderer: Any) -> Bbox:
     """The box of the letters, without an arrow that leads to them."""
+    if isinstance(text, Annotation):
+        text.update_positions(renderer)
     return Text.get_window_extent(text, renderer)
 
 

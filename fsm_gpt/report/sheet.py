@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.classes import CommunicatingClasses
-from fsm_gpt.report.pen import TITLE_SIZE, Entry, Pen, Plan, text_size
+from fsm_gpt.report.fonts import text_size
+from fsm_gpt.report.pen import TITLE_SIZE, Entry, Pen, Plan
 from fsm_gpt.report.style import Palette, axes_for, palette, short, token_colours
 
 if TYPE_CHECKING:
@@ -60,13 +61,17 @@ def sheet(low: Points, high: Points, titles: Sequence[str], entries: Sequence[En
     """A sheet with room for what lies between two corners, any of the titles, and a legend."""
     low, high = low.copy(), high.copy()
     widest = max(
-        max((text_size(t, TITLE_SIZE, weight="bold")[0] + 2 * MARGIN for t in titles), default=0.0),
+        max((1.04 * _title_width(t) + 2 * MARGIN for t in titles), default=0.0),
         min(440.0, sum(e.width for e in entries)) + 2 * MARGIN,
         high[0] - low[0],
     )
     slack = widest - (high[0] - low[0])
     low[0], high[0] = low[0] - slack / 2, high[0] + slack / 2
     return Sheet(low, high, 26.0 if titles else 0.0, _rows(entries, widest - 2 * MARGIN))
+
+
+def _title_width(title: str) -> float:
+    return float(text_size(title, TITLE_SIZE, weight="bold")[0])
 
 
 def draw_graph(
@@ -95,7 +100,7 @@ def draw_graph(
     pen.states(chain, plan, mass, classes)
     pen.caption(low[0] + MARGIN, high[1] + paper.top - 15, title)
     pen.legend(low[0] + MARGIN, low[1] - 8, paper.rows)
-    keep_apart(ax, planned=(float(width), pen.scale))
+    keep_apart(ax, planned=pen.scale)
     return ax
 
 

@@ -31,7 +31,7 @@ import numpy as np
 
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.files import atomic_write
-from fsm_gpt.report.fonts import own_words, tell_once, write
+from fsm_gpt.report.fonts import own_words, tell_once, text_size, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -198,10 +198,21 @@ def axes_for(ax: Axes | None, size: tuple[float, float], *, dark: bool, bare: bo
 
 
 def set_title(ax: Axes, title: str | None, *, dark: bool) -> None:
-    """A title in the theme's ink, at the left; dollar signs in it are dollar signs."""
+    """A title in the theme's ink, at the left, in one line that fits the figure."""
     if title:
-        text = ax.set_title("", loc="left", color=palette(dark).ink, fontsize=11, weight="bold")
+        room = 72 * float(ax.figure.figure.get_size_inches()[0]) * 0.88
+        size = max(8.0, min(11.0, 11.0 * room / _bold(title, 11.0)))
+        if _bold(title, size) > room:
+            whole = title
+            while len(title) > 1 and _bold(f"{title}…", size) > room:
+                title = whole[: len(title) - 1].rstrip()
+            title += "…"
+        text = ax.set_title("", loc="left", color=palette(dark).ink, fontsize=size, weight="bold")
         write(text, title)
+
+
+def _bold(words: str, size: float) -> float:
+    return max(1.0, float(text_size(words, size, weight="bold")[0]))
 
 
 def render(figure: Figure, suffix: str, *, dpi: float = 200) -> bytes:
