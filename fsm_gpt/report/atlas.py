@@ -84,6 +84,11 @@ def mass_map(
             (colours.mass, 0.04 + 0.96 * (p - lowest) / span, f"1e{p}")
             for p in decades[:: -(-len(decades) // 6) or 1]
         ]
+        if len(decades) < 3:  # too few for a scale
+            entries = [
+                (colours.mass, 0.04 + 0.96 * part, f"{10 ** (lowest + part * span):.1e}")
+                for part in ((0.0, 0.5, 1.0) if span > 1e-6 else (1.0,))
+            ]
         legend_below(ax, entries, dark=dark)
         set_title(ax, title, dark=dark)
     keep_apart(ax)

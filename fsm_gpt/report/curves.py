@@ -47,18 +47,18 @@ def memory_plot(
     ax.plot(k, h, color=colours.mass, linewidth=2, marker="o", markersize=7, zorder=3)
     ax.axhline(h[-1], color=colours.muted, linewidth=1.2, dashes=(4, 3), zorder=2)
     span = max(float(h[0] - h[-1]), 0.02 * max(float(h[0]), 1e-3), 1e-4)
-    ax.set_ylim(max(0.0, h[-1] - 0.22 * span) if h[-1] > 0 else -0.06 * span, h[0] + 0.16 * span)
+    ax.set_ylim(h[-1] - 0.22 * span, h[0] + 0.16 * span)
     ax.set_xlim(-0.25 * max(1, len(h) / 8), len(h) - 1 + 0.25 * max(1, len(h) / 8))
     ax.set_xticks(k if len(k) <= 13 else k[:: -(-len(k) // 12)])
-    ax.text(
-        0,
-        h[-1],
+    ax.annotate(
         f"entropy rate {h[-1]:.4g}",
+        (0.0, float(h[-1])),
+        xytext=(0, 6 if h[0] - h[-1] < 0.02 * span else -5),
+        textcoords="offset points",
         color=colours.muted,
         fontsize=9,
-        va="bottom",
+        va="bottom" if h[0] - h[-1] < 0.02 * span else "top",
         ha="left",
-        parse_math=False,
     )
     for i, value in enumerate(h[:-1] if len(h) <= 8 else h[:1]):
         if value - h[-1] < 0.02 * span:
@@ -185,6 +185,9 @@ def mixing_plot(
     )
     if int(found.times[-1]) > 200:
         ax.set_xscale("symlog", linthresh=1)
+        ax.set_xlim(0, float(found.times[-1]) * 1.2)
+        ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        ax.minorticks_off()
     elif int(found.times[-1]) <= 12:
         ax.set_xticks(np.arange(int(found.times[-1]) + 1))
     ax.set_xlabel("tokens")

@@ -133,22 +133,25 @@ def safe_words(words: str) -> str:
     >>> safe_words("a\x00"), safe_words("\u0301"), safe_words("caf\u00e9")
     ('a\\x00', '◌́', 'café')
     """
-    kept = "".join(
-        c if c.isprintable() or c == LRM else visible(c) for c in words if not _unseen(c)
-    )
-    if kept and unicodedata.category(kept[0]) in ("Mn", "Mc", "Me"):
-        kept = CIRCLE + kept
+    kept = ""
+    for c in words:
+        if _unseen(c):
+            continue
+        alone = not kept or unicodedata.category(kept[-1])[0] not in "LMN"
+        if alone and unicodedata.category(c)[0] == "M":
+            kept += CIRCLE
+        kept += c if c.isprintable() or c == LRM else visible(c)
     return kept
 
 
 def isolated(words: str) -> str:
-    r"""Words after which numbers keep their place, though the words run from right to left.
+    r"""Words beside which numbers keep their place, though the words run from right to left.
 
-    >>> isolated("abc"), isolated("\u05e9\u05dc") == "\u05e9\u05dc\u200e"
+    >>> isolated("abc"), isolated("\u05e9\u05dc") == "\u200e\u05e9\u05dc\u200e"
     ('abc', True)
     """
     backwards = any(unicodedata.bidirectional(c) in ("R", "AL") for c in words)
-    return words + LRM if backwards else words
+    return f"{LRM}{words}{LRM}" if backwards else words
 
 
 def code_points(words: str) -> str:
@@ -164,7 +167,8 @@ def code_points(words: str) -> str:
         if drawn:
             pieces.append(f" {sign}" if apart and sign.isalnum() else sign)
         else:
-            pieces.append(f"{' ' if pieces else ''}U+{ord(sign):04X}")
+            close = bool(pieces) and not pieces[-1].isspace()
+            pieces.append(f"{' ' if close else ''}U+{ord(sign):04X}")
         apart = not drawn
     return "".join(pieces)
 

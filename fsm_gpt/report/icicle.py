@@ -25,6 +25,7 @@ from fsm_gpt.report.style import (
     palette,
     quiet_fonts,
     set_title,
+    short,
     token_colours,
 )
 from fsm_gpt.rows import Numbers
@@ -104,7 +105,10 @@ def _row(ax: Axes, chain: Chain, joint: Numbers, k: int, *, dark: bool) -> set[i
         _block(ax, left[i], width[i], k, colours.tokens[hues[token]], sure, colours.paper)
         edge = left[i + 1]
         label = chain.vocabulary.label(_digits(int(order[i]), V, k))
-        if len(label) * LETTER < width[i]:
+        letters = int(width[i] / LETTER)
+        if k == 1 and letters >= 4:
+            label = short(label, letters)
+        if len(label) <= letters:
             text = ax.text(
                 left[i] + width[i] / 2,
                 k,

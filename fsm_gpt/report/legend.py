@@ -82,9 +82,11 @@ def legend_below(ax: Axes, entries: list[Entry], *, dark: bool, gap: float = 4.0
     lines = -(-len(entries) // columns)
     down = ScaledTranslation(0, -gap / 72, figure.dpi_scale_trans)
 
+    across = -(-len(entries) // lines)
+    by_column = [entry for column in range(across) for entry in entries[column::across]]
     patches = [
         Patch(facecolor=colour, alpha=alpha, edgecolor="none", label=words)
-        for colour, alpha, words in entries
+        for colour, alpha, words in by_column
     ]
     legend = ax.legend(
         handles=patches,
@@ -92,7 +94,7 @@ def legend_below(ax: Axes, entries: list[Entry], *, dark: bool, gap: float = 4.0
         bbox_to_anchor=(0.5, 0.0),
         bbox_transform=ax.transAxes + down,
         borderaxespad=0.2,
-        ncol=-(-len(entries) // lines),
+        ncol=across,
         frameon=False,
         fontsize=SIZE,
         labelcolor=palette(dark).muted,

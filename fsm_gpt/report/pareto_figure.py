@@ -68,10 +68,26 @@ def pareto_plot(
             linestyle="none",
             zorder=4,
         )
-        _note(ax, f"{marked:,} states: {price:.3g}", (marked, price), (9, 9), colours.ink)
+        ax.annotate(
+            f"{marked:,} states: {price:.3g}",
+            (marked, price),
+            xytext=(9, 9),
+            textcoords="offset points",
+            fontsize=9,
+            color=colours.ink,
+        )
     n = int(states[-1])
-    words = f"{n:,} state{'s' if n > 1 else ''}: exact"
-    _note(ax, words, (n, 0.0), (-4, 9), colours.muted, right=True)
+    ax.annotate(
+        f"{n:,} state{'s' if n > 1 else ''}: exact",
+        (1.0, 1.0),
+        xycoords="axes fraction",
+        xytext=(-2, -4),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        fontsize=9,
+        color=colours.muted,
+    )
     if n > 20:
         ax.set_xscale("log")
         ax.set_xlim(0.9, n * 1.12)
@@ -86,24 +102,3 @@ def pareto_plot(
     set_title(ax, title, dark=dark)
     keep_apart(ax)
     return ax
-
-
-def _note(
-    ax: Axes,
-    words: str,
-    place: tuple[float, float],
-    offset: tuple[float, float],
-    colour: str,
-    *,
-    right: bool = False,
-) -> None:
-    ax.annotate(
-        words,
-        place,
-        xytext=offset,
-        textcoords="offset points",
-        ha="right" if right else "left",
-        fontsize=9,
-        color=colour,
-        parse_math=False,
-    )

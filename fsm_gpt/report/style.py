@@ -1,16 +1,28 @@
 """One visual language for every figure and for the page.
 
-- A *token* has a hue. The six hues are those of Okabe and Ito (2008, "Color universal
-  design"), which people with any common colour vision deficiency can tell apart; a
-  vocabulary of more than six tokens gives them to the six most frequent and a grey to
-  the rest. The name of the token stands beside the hue wherever space allows.
-- *Probability* is width: a line that is taken more often is wider.
-- *Mass* (how much of the time a state is visited) is area and a blue tint.
-- *Sureness* is strength: a cell of the context table is the stronger, the surer the
-  next token is.
+What is meant by what one sees, the same everywhere (the gallery of the docs says it in pictures):
 
-Each colour has a name and two values, for light and for dark. Tints are made with
-opacity, never with a colour of their own, so that the SVG of the page can carry the
+- A *token* has a hue, in lines and cells. The six hues are those of Okabe and Ito (2008, "Color
+  universal design"); a vocabulary of more than six tokens gives them to the six most frequent
+  and a grey to the rest. The name of the token stands beside the hue wherever space allows.
+- *Probability* is width: a line that is taken more often is wider. In the flow ring it is
+  weighted by how much of the time it could be taken.
+- *Mass* (how much of the time a state is visited) is area, and one blue: that of discs, of maps of
+  mass, and of curves that tell of the chain as a whole. A token is a line or a cell, never a disc.
+- *Sureness* is strength: a cell has the hue of the likeliest next token and is the stronger, the
+  surer that token is.
+- A *class* is an outline: solid for a closed class, in a colour of its own where there are
+  several, double for an absorbing state, dashed for transient states.
+- *Time* runs from left to right, be it tokens, steps of training or years; so do last tokens.
+- *What is known besides* (a rate that a curve falls to, a threshold) is a broken grey line.
+  *What cannot be told* is a hollow red mark.
+
+Within the hues of tokens, and within the colours of classes, no two come nearer than a bound that
+a test states, for eyes without long, middle or short cones as well (simulated after Machado,
+Oliveira & Fernandes 2009, IEEE Trans. Vis. Comput. Graph. 15, 1291-1298).
+
+Each colour has a name and two values, for light and for dark; print has those of light. Tints
+are made with opacity, never with a colour of their own, so that the SVG of the page can carry the
 names and follow the reader's preference.
 
 Figures are matplotlib's, made with its object interface: no global state is touched.

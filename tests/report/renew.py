@@ -39,7 +39,14 @@ KEPT = (
     "pareto machine",
     "learning several",
 )
-IN_DARK = ("state_graph", "context_table", "flow_ring", "next_token_map", "memory_curve", "capacity")
+IN_DARK = (
+    "state_graph",
+    "context_table",
+    "flow_ring",
+    "next_token_map",
+    "memory_curve",
+    "capacity",
+)
 
 
 def cases() -> list[tuple[str, bool]]:
