@@ -167,6 +167,8 @@ def code_points(words: str) -> str:
         if drawn:
             pieces.append(f" {sign}" if apart and sign.isalnum() else sign)
         else:
+            if pieces and pieces[-1] == CIRCLE:  # it waits for a mark that does not come
+                pieces.pop()
             close = bool(pieces) and not pieces[-1].isspace()
             pieces.append(f"{' ' if close else ''}U+{ord(sign):04X}")
         apart = not drawn
