@@ -124,7 +124,7 @@ def flow_ring(
     names = [short(name, 16) for name in chain.labels()]
     named = _named(mass)
     around = max((_width(names[s]) for s in named), default=0.0)
-    reach = RADIUS + DISC + 4 + 1.06 * around + MARGIN
+    reach = RADIUS + DISC + 4 + 1.12 * around + MARGIN
     corner = np.array([reach, reach])
     entries = _entries(chain, arcs, N - len(named), colours) if legend else []
     paper = sheet(-corner, corner, [title] if title else [], entries)

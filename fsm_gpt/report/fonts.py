@@ -258,12 +258,13 @@ def tick_names(
     from matplotlib.ticker import FixedFormatter, FixedLocator
 
     across, high = axis.axes.figure.figure.get_size_inches() * 72
+    vertical = axis is axis.axes.yaxis
     widest = max(_ems(name) for name in names)
-    upright = axis.axis_name == "x" and (
+    upright = not vertical and (
         upright or (len(names) > 1 and 1.15 * size * widest > 0.7 * across / len(names))
     )
-    if axis.axis_name == "y" or upright:
-        most = NAMES * (across if axis.axis_name == "y" else high)
+    if vertical or upright:
+        most = NAMES * (across if vertical else high)
         size = max(SMALLEST, min(size, most / widest))
         names = [_cut(name, most / size) for name in names]
     drawn = [code_points(name) for name in names]

@@ -13,6 +13,7 @@ A picture that was planned as a whole, as a state graph is, grows and shrinks as
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.artist import Artist
@@ -20,7 +21,7 @@ from matplotlib.text import Annotation, Text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.transforms import Bbox
+    from matplotlib.transforms import BboxBase
 
 __all__ = ["give_room", "keep_apart"]
 
@@ -85,7 +86,7 @@ class _First(Artist):
         artist.set_visible(False)
 
     def _resize(self, text: Text, size: float) -> None:
-        before = text.get_fontsize()
+        before = _size(text)
         self.undo.append(lambda: text.set_fontsize(before))
         text.set_fontsize(size)
 
@@ -99,13 +100,14 @@ class _First(Artist):
         pixels = min(box.width / abs(right - left), box.height / abs(high - low))
         ratio = pixels * 72 / ax.figure.dpi / self.planned
         for text in ax.texts:
-            size = text.get_fontsize() * ratio
+            size = _size(text) * ratio
             if size < SMALLEST_PLANNED and text.get_visible():
                 self._hide(text)
             self._resize(text, size)
-        for one in (*ax.patches, *ax.lines):
+        drawn: list[Any] = [*ax.patches, *ax.lines]
+        for one in drawn:
             wide = one.get_linewidth()
-            self.undo.append(lambda one=one, wide=wide: one.set_linewidth(wide))
+            self.undo.append(partial(one.set_linewidth, wide))
             one.set_linewidth(wide * ratio)
 
     # ---- labels of all other pictures ----
@@ -113,7 +115,7 @@ class _First(Artist):
     def _spread(self, ax: Axes, renderer: Any) -> None:
         pad = APART * ax.figure.dpi / 72
         whole = ax.figure.figure.bbox
-        taken: list[Bbox] = []
+        taken: list[BboxBase] = []
         for axis in (ax.xaxis, ax.yaxis):
             taken += self._thinned(axis.get_ticklabels(), renderer, pad, whole, list(taken))
             axis.get_tightbbox(renderer)  # its name goes where it now has room
@@ -136,8 +138,13 @@ class _First(Artist):
                 taken.append(box)
 
     def _thinned(
-        self, labels: Sequence[Text], renderer: Any, pad: float, whole: Bbox, taken: list[Bbox]
-    ) -> list[Bbox]:
+        self,
+        labels: Sequence[Text],
+        renderer: Any,
+        pad: float,
+        whole: BboxBase,
+        taken: list[BboxBase],
+    ) -> list[BboxBase]:
         """Of the names along an axis every k-th, for the smallest k that keeps them apart."""
         named = [label for label in labels if label.get_text() and label.get_visible()]
         boxes = [label.get_window_extent(renderer) for label in named]
@@ -146,7 +153,7 @@ class _First(Artist):
             _meets(a, [b], pad) for a, b in zip(boxes[::step], boxes[step::step], strict=False)
         ):
             step += 1
-        kept = []
+        kept: list[BboxBase] = []
         for i, (label, box) in enumerate(zip(named, boxes, strict=True)):
             if i % step or not _inside(box, whole) or _meets(box, taken, 0.0):
                 self._hide(label)
@@ -155,19 +162,24 @@ class _First(Artist):
         return kept
 
     def _smaller(
-        self, texts: Sequence[Text], whole: Any, renderer: Any, figure: Bbox, taken: list[Bbox]
-    ) -> list[Bbox]:
+        self,
+        texts: Sequence[Text],
+        whole: Any,
+        renderer: Any,
+        figure: BboxBase,
+        taken: list[BboxBase],
+    ) -> list[BboxBase]:
         """Smaller letters until all lies in the figure and meets nothing; else nothing at all."""
         while True:
             box = whole.get_window_extent(renderer)
             if _inside(box, figure) and not _meets(box, taken, 0.0):
                 return [box]
-            size = min(text.get_fontsize() for text in texts)
+            size = min(_size(text) for text in texts)
             if size <= SMALLEST:
                 self._hide(whole)
                 return []
             for text in texts:
-                self._resize(text, max(SMALLEST, text.get_fontsize() * 0.92))
+                self._resize(text, max(SMALLEST, _size(text) * 0.92))
 
     def _cells(self, ax: Axes, renderer: Any, pad: float) -> None:
         """The words in the cells of a table: all as large as the widest allows."""
@@ -178,12 +190,12 @@ class _First(Artist):
         boxes = [text.get_window_extent(renderer) for text in cells]
         wide, high = max(b.width for b in boxes), max(b.height for b in boxes)
         ratio = min(1.0, (abs(x1 - x0) - 2 * pad) / wide, (abs(y1 - y0) - pad) / high)
-        small = min(text.get_fontsize() for text in cells) * ratio < SMALLEST_CELL
+        small = min(_size(text) for text in cells) * ratio < SMALLEST_CELL
         for text in cells:
             if small:
                 self._hide(text)
             elif ratio < 1:
-                self._resize(text, text.get_fontsize() * ratio)
+                self._resize(text, _size(text) * ratio)
 
 
 class _Last(Artist):
@@ -197,14 +209,18 @@ class _Last(Artist):
         self.first.restore()
 
 
-def _letters(text: Text, renderer: Any) -> Bbox:
+def _size(text: Text) -> float:
+    return float(text.get_fontsize())
+
+
+def _letters(text: Text, renderer: Any) -> BboxBase:
     """The box of the letters, without an arrow that leads to them."""
     if isinstance(text, Annotation):
         text.update_positions(renderer)
     return Text.get_window_extent(text, renderer)
 
 
-def _wider(text: Text, box: Bbox, ax: Axes) -> bool:
+def _wider(text: Text, box: BboxBase, ax: Axes) -> bool:
     room = getattr(text, "_room", None)
     if room is None:
         return False
@@ -212,7 +228,7 @@ def _wider(text: Text, box: Bbox, ax: Axes) -> bool:
     return bool(box.width > abs(ends[1, 0] - ends[0, 0]))
 
 
-def _inside(box: Bbox, whole: Bbox) -> bool:
+def _inside(box: BboxBase, whole: BboxBase) -> bool:
     return bool(
         box.x0 >= whole.x0 - 0.5
         and box.y0 >= whole.y0 - 0.5
@@ -221,7 +237,7 @@ def _inside(box: Bbox, whole: Bbox) -> bool:
     )
 
 
-def _meets(box: Bbox, others: Sequence[Bbox], pad: float) -> bool:
+def _meets(box: BboxBase, others: Sequence[BboxBase], pad: float) -> bool:
     return any(
         box.x0 < other.x1 + pad
         and other.x0 < box.x1 + pad
