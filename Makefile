@@ -12,7 +12,7 @@ READY_DOCS := .venv/.ready-docs
 READY_BENCH := .venv/.ready-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studies bench docs site package test campaign intervals coverage lint types format check clean
+.PHONY: help demo studies bench docs site pictures package test campaign intervals coverage lint types format check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ campaign: $(READY) ## hold ten thousand proven errors against known answers, in 
 
 intervals: $(READY) ## count how often confidence intervals hold exact rates, in some ten minutes
 	$(BIN)/python -m tests.coverage_campaign $(ARGS)
+
+pictures: $(READY) ## draw the pictures anew that tests compare with, into tests/report/baselines
+	$(BIN)/python -m tests.report.renew
 
 coverage: $(READY) ## run the tests and require the share of lines that pyproject.toml states
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --cov=fsm_gpt $(ARGS)

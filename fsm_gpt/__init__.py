@@ -18,7 +18,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from fsm_gpt import errors as errors
+from fsm_gpt import errors as errors, plot as plot
 
 __version__ = "0.1.0"
 
@@ -200,7 +200,7 @@ if TYPE_CHECKING:
     from fsm_gpt.space import ContextSpace as ContextSpace, Vocabulary as Vocabulary
     from fsm_gpt.watch import watch as watch, watch_models as watch_models
 else:
-    __all__ = ["errors", *_HOME]
+    __all__ = ["errors", "plot", *_HOME]
 
     def __getattr__(name: str) -> object:
         if name not in _HOME:
@@ -215,7 +215,7 @@ else:
 
 
 def __dir__() -> list[str]:
-    return sorted(["__version__", "errors", *_HOME])
+    return sorted(["__version__", "errors", "plot", *_HOME])
 
 
 class _Package(ModuleType):

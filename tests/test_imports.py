@@ -42,6 +42,7 @@ SAME_ROOM = {
     "collected": "extract",
     "cutting": "extract",
     "album": "watch",
+    "plot": "report",
 }
 
 #: Room -> the rooms it uses. It may use what these use, too.

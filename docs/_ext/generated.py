@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import fsm_gpt
-from fsm_gpt import errors
+from fsm_gpt import errors, plot
 from fsm_gpt.cli import main
 from fsm_gpt.report.style import DARK, LIGHT, Palette
 from fsm_gpt.report.svg import style_sheet
@@ -217,6 +217,18 @@ def _described(module: ModuleType, offered: set[str]) -> Iterator[str]:
             yield f".. autofunction:: {full}\n"
 
 
+def pictures(_: str = "") -> str:
+    """A table of the functions of ``fsm_gpt.plot``, each with the first line of its docstring."""
+    rows = []
+    for name in plot._HOME:
+        function = getattr(plot, name)
+        first = inspect.cleandoc(function.__doc__ or "").splitlines()[0]
+        home = "fsm_gpt" if function.__name__ in fsm_gpt._HOME else function.__module__
+        target = f"{home}.{function.__name__}"
+        rows.append(f"| {{py:func}}`fg.plot.{name} <{target}>` | {_escaped(first)} |")
+    return "\n".join(["| function | what it does |", "| --- | --- |", *rows])
+
+
 # ---- the colours of figures ----
 
 
@@ -248,6 +260,7 @@ WRITERS: dict[str, Callable[[str], str]] = {
     "exit-codes": exit_codes,
     "names": names,
     "room": room,
+    "pictures": pictures,
 }
 
 

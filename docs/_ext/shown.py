@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterMathtext
 
 from analysis.study import Picture, Table
+from fsm_gpt.report.fonts import browser_fonts
 from fsm_gpt.report.svg import inline_svg
 
 _COUNT: Iterator[int] = itertools.count(1)
@@ -84,6 +85,8 @@ def register(shell: InteractiveShell) -> None:
     of_html.for_type(Figure, svg)
     of_html.for_type(Picture, picture)
     of_html.for_type(Table, table)
+    # Whatever cells draw, a browser will show; each cell has a context of its own.
+    shell.events.register("pre_run_cell", lambda *_: browser_fonts().__enter__())
 
 
 _shell = get_ipython()

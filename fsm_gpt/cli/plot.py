@@ -21,7 +21,20 @@ if TYPE_CHECKING:
 
 __all__ = ["plot"]
 
-KINDS = ("graph", "table", "mass", "next", "suffixes", "ranks", "spectrum", "memory")
+#: Each kind, and its function in ``fsm_gpt.plot``.
+KINDS = {
+    "graph": "state_graph",
+    "table": "context_table",
+    "flow": "flow_ring",
+    "mass": "mass_map",
+    "next": "next_token_map",
+    "suffixes": "suffixes",
+    "ranks": "ranks",
+    "spectrum": "spectrum",
+    "memory": "memory_curve",
+    "mixing": "mixing",
+    "pareto": "pareto",
+}
 
 
 @click.command(
@@ -31,7 +44,7 @@ KINDS = ("graph", "table", "mass", "next", "suffixes", "ranks", "spectrum", "mem
 )
 @click.argument("chain_or_checkpoint", type=FILE)
 @click.option(
-    "--kind", type=Choice(KINDS), default="graph", show_default=True, help="What to draw."
+    "--kind", type=Choice(tuple(KINDS)), default="graph", show_default=True, help="What to draw."
 )
 @chain_options
 @decoding_options
@@ -49,9 +62,11 @@ def plot(
 ) -> None:
     """Draw a chain as a graph, a table, a map or a curve.
 
-    Kinds: graph, a disc for each state; table, its rows folded into a square; mass and next, maps
+    Kinds: graph, a disc for each state, up to 32; table, the rows folded into a square; flow, up to
+    512 states on a ring with arcs as wide as the share of steps that take them; mass and next, maps
     of where the time is spent and of what comes next, for any number of contexts; suffixes, the
-    last tokens by share of time; ranks, how few states matter; spectrum; memory.
+    last tokens by share of time; ranks, how few states matter; spectrum; memory; mixing, how soon
+    the start is forgotten; pareto, states against price.
 
     CHAIN_OR_CHECKPOINT is a file of fsm-gpt extract or train, or nanoGPT's ckpt.pt.
     """
@@ -73,26 +88,9 @@ def plot(
 
 def draw(chain: Chain, kind: str, output: str, *, dark: bool) -> None:
     """Draw one picture into a file."""
-    from fsm_gpt.report import (
-        context_table,
-        mass_map,
-        memory_plot,
-        next_token_map,
-        rank_plot,
-        save_figure,
-        spectrum_plot,
-        state_graph,
-        suffix_icicle,
-    )
+    from fsm_gpt import plot as pictures
+    from fsm_gpt.report.fonts import browser_fonts
 
-    drawings: dict[str, Callable[..., Axes]] = {
-        "graph": state_graph,
-        "table": context_table,
-        "mass": mass_map,
-        "next": next_token_map,
-        "suffixes": suffix_icicle,
-        "ranks": rank_plot,
-        "spectrum": spectrum_plot,
-        "memory": memory_plot,
-    }
-    save_figure(drawings[kind](chain, dark=dark), output)
+    drawing: Callable[..., Axes] = getattr(pictures, KINDS[kind])
+    with browser_fonts(Path(output).suffix.lower() == ".svg"):
+        pictures.save(drawing(chain, dark=dark), output)

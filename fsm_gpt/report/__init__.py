@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_plot
     from fsm_gpt.report.facts import Facts, gather
     from fsm_gpt.report.film import movie
+    from fsm_gpt.report.flow_ring import flow_ring
     from fsm_gpt.report.graph import state_graph
     from fsm_gpt.report.icicle import suffix_icicle
     from fsm_gpt.report.learning_curves import learning_figure, learning_plot
     from fsm_gpt.report.page import Report, report
+    from fsm_gpt.report.pareto_figure import pareto_plot
     from fsm_gpt.report.ranks import rank_plot
     from fsm_gpt.report.style import save_figure
 
@@ -28,6 +30,7 @@ __all__ = [
     "Report",
     "capacity_plot",
     "context_table",
+    "flow_ring",
     "gather",
     "learning_figure",
     "learning_plot",
@@ -37,6 +40,7 @@ __all__ = [
     "mixing_plot",
     "movie",
     "next_token_map",
+    "pareto_plot",
     "rank_plot",
     "report",
     "save_figure",
@@ -53,10 +57,12 @@ _PUBLIC = {
     "fsm_gpt.report.curves": ["loss_plot", "memory_plot", "mixing_plot", "spectrum_plot"],
     "fsm_gpt.report.facts": ["Facts", "gather"],
     "fsm_gpt.report.film": ["movie"],
+    "fsm_gpt.report.flow_ring": ["flow_ring"],
     "fsm_gpt.report.graph": ["state_graph"],
     "fsm_gpt.report.icicle": ["suffix_icicle"],
     "fsm_gpt.report.learning_curves": ["learning_figure", "learning_plot"],
     "fsm_gpt.report.page": ["Report", "report"],
+    "fsm_gpt.report.pareto_figure": ["pareto_plot"],
     "fsm_gpt.report.ranks": ["rank_plot"],
     "fsm_gpt.report.style": ["save_figure"],
 }

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.markov.suffixes import suffix_laws
+from fsm_gpt.report.fonts import tick_names
 from fsm_gpt.report.legend import legend_below, next_token_entries, sureness
 from fsm_gpt.report.style import (
     axes_for,
@@ -64,6 +65,8 @@ def mass_map(
     >>> ax.get_xlabel()
     'newest token'
     """
+    from fsm_gpt.report.room import keep_apart
+
     joint, k = _last_tokens(chain, pi)
     mass = joint.sum(axis=1)
     with np.errstate(divide="ignore"):
@@ -80,8 +83,14 @@ def mass_map(
             (colours.mass, float(0.04 + 0.96 * (p - lowest) / span), words)
             for p, words in _marks(lowest, top)
         ]
+        if len(decades) < 3:  # too few for a scale
+            entries = [
+                (colours.mass, 0.04 + 0.96 * part, f"{10 ** (lowest + part * span):.1e}")
+                for part in ((0.0, 0.5, 1.0) if span > 1e-6 else (1.0,))
+            ]
         legend_below(ax, entries, dark=dark)
         set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 
@@ -126,6 +135,8 @@ def next_token_map(
     >>> len(ax.images)
     2
     """
+    from fsm_gpt.report.room import keep_apart
+
     joint, k = _last_tokens(chain, pi)
     V = chain.n_tokens
     if k == chain.context:  # a context of mass zero has a row, too
@@ -145,6 +156,7 @@ def next_token_map(
             _tint(ax, _square(layer, V, k), colours.tokens[hue], f"token-{hue}")
         legend_below(ax, next_token_entries(chain, best, colours), dark=dark)
         set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 
@@ -180,18 +192,17 @@ def _map_axes(ax: Axes | None, chain: Chain, k: int, *, dark: bool) -> Axes:
     names = [short(name, 4) for name in chain.vocabulary.shown]
     step = -(-V // 32)
     middles = (np.arange(0, V, step) + 0.5) / V
-    ax.set_xticks(middles, names[::step], family="DejaVu Sans Mono")
+    size = 9.0 if V <= 12 else 6.0
+    tick_names(ax.xaxis, middles, names[::step], size=size)
     ax.set_xlabel("newest token")
     ax.xaxis.set_ticks_position("top")
     ax.xaxis.set_label_position("top")
     if k > 1:
-        ax.set_yticks(middles, names[::step], family="DejaVu Sans Mono")
+        tick_names(ax.yaxis, middles, names[::step], size=size)
         ax.set_ylabel("the token before it")
     else:
         ax.set_yticks([])
-    ax.tick_params(length=0, labelsize=9 if V <= 12 else 6)
-    for label in [*ax.get_xticklabels(), *ax.get_yticklabels()]:
-        label.set_parse_math(False)
+    ax.tick_params(length=0)
     return ax
 
 

@@ -59,6 +59,8 @@ def capacity_plot(
     >>> [text.get_text() for text in ax.texts][-2:]
     ['GPT-3 175B', 'GPT-2 small']
     """
+    from fsm_gpt.report.room import keep_apart
+
     rows = [row for row in report.rows if isinstance(row, Capacity) and row.year]
     if not rows:
         raise NotDefined(
@@ -80,7 +82,7 @@ def capacity_plot(
     ax.minorticks_off()
     _ticks(ax)
     ax.set_ylabel("bits of state, log2(V) L")
-    _lines(ax, report.memories, dark=dark)
+    _lines(ax, report.memories, dark=dark, named=ax.figure.figure.get_size_inches()[0] >= 5.5)
     dots = _beside(rows, *_points(ax))
     ax.scatter(
         [(row.year or 0) + shift for row, shift in dots],
@@ -93,6 +95,7 @@ def capacity_plot(
     )
     set_title(ax, title, dark=dark)
     _names(ax, rows, dots, dark=dark)
+    keep_apart(ax)
     return ax
 
 
@@ -138,8 +141,8 @@ def _ticks(ax: Axes) -> None:
     ax.set_yticks(ticks, words)
 
 
-def _lines(ax: Axes, memories: Sequence[Memory], *, dark: bool) -> None:
-    """A line across for each size of memory, and its names at the right end."""
+def _lines(ax: Axes, memories: Sequence[Memory], *, dark: bool, named: bool) -> None:
+    """A line across for each size of memory; its names at the right end, where there is room."""
     colours = palette(dark)
     groups = [
         (8.0 * size, list(same))
@@ -149,6 +152,8 @@ def _lines(ax: Axes, memories: Sequence[Memory], *, dark: bool) -> None:
     places = _spread(wanted, _LINE * _points(ax)[1])
     for (bits, same), place in zip(groups, places, strict=True):
         ax.axhline(bits, color=colours.muted, linewidth=0.7, dashes=(5, 3), alpha=0.6, zorder=1)
+        if not named:
+            continue
         words = ", ".join(_shorter(one.name) for one in same)
         words += f" ({same[0].year})" if len(same) == 1 else ""
         ax.annotate(

@@ -14,6 +14,7 @@ import numpy as np
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidChain, NotDefined, StateSpaceTooLarge
+from fsm_gpt.report.fonts import tick_names, write
 from fsm_gpt.report.legend import legend_below, next_token_entries, sureness
 from fsm_gpt.report.style import (
     axes_for,
@@ -54,6 +55,8 @@ def context_table(
     >>> ax.get_xlabel(), len(ax.patches) >= 4
     ('newest token', True)
     """
+    from fsm_gpt.report.room import keep_apart
+
     contexts = chain.states.contexts()
     if contexts is None:
         raise NotDefined(
@@ -85,6 +88,7 @@ def context_table(
         _frame(ax, chain, n_rows, n_columns, newest)
         legend_below(ax, next_token_entries(chain, rows.argmax(axis=1), colours), dark=dark)
         set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 
@@ -134,17 +138,17 @@ def _cells(
         if cell < 0.34:
             continue
         words = percent(rows[i, 1]) if V == 2 else f"{names[int(best[i])]} {percent(rows[i].max())}"
-        ax.text(
+        text = ax.text(
             across[i],
             down[i],
-            words,
+            "",
             ha="center",
             va="center",
             color=colours.ink,
             fontsize=9 if V == 2 and cell > 0.5 else 6.5,
-            parse_math=False,
             gid=f"cell-{i}",
         )
+        write(text, words)
 
 
 def _frame(ax: Axes, chain: Chain, n_rows: int, n_columns: int, newest: int) -> None:
@@ -166,16 +170,14 @@ def _frame(ax: Axes, chain: Chain, n_rows: int, n_columns: int, newest: int) -> 
         spine.set_visible(False)
     ids, labels = names(n_columns, newest)
     upright = newest * max(len(t) for t in chain.vocabulary.shown) > 3 and n_columns > 8
-    ax.set_xticks(ids, labels, rotation=90 if upright else 0, family="DejaVu Sans Mono")
+    tick_names(ax.xaxis, ids, labels, upright=upright)
     ax.xaxis.set_ticks_position("top")
     ax.xaxis.set_label_position("top")
     ax.set_xlabel(f"newest {newest} tokens" if newest > 1 else "newest token")
     ids, labels = names(n_rows, L - newest)
-    ax.set_yticks(ids, labels, family="DejaVu Sans Mono")
+    tick_names(ax.yaxis, ids, labels)
     older = L - newest
     ax.set_ylabel(f"oldest {older} tokens" if older > 1 else "oldest token" if older else "")
-    ax.tick_params(length=0, labelsize=8)
-    for label in [*ax.get_xticklabels(), *ax.get_yticklabels()]:
-        label.set_parse_math(False)
+    ax.tick_params(length=0)
     if not older:
         ax.set_yticks([])

@@ -37,6 +37,8 @@ def memory_plot(
     >>> ax.lines[0].get_xdata().tolist()
     [0, 1]
     """
+    from fsm_gpt.report.room import keep_apart
+
     curve = memory_curve(source) if isinstance(source, Chain) else source
     colours = palette(dark)
     ax = axes_for(ax, (5.2, 3.3), dark=dark)
@@ -45,20 +47,22 @@ def memory_plot(
     ax.plot(k, h, color=colours.mass, linewidth=2, marker="o", markersize=7, zorder=3)
     ax.axhline(h[-1], color=colours.muted, linewidth=1.2, dashes=(4, 3), zorder=2)
     span = max(float(h[0] - h[-1]), 0.02 * max(float(h[0]), 1e-3), 1e-4)
-    ax.set_ylim(max(0.0, h[-1] - 0.22 * span) if h[-1] > 0 else -0.06 * span, h[0] + 0.16 * span)
+    ax.set_ylim(h[-1] - 0.22 * span, h[0] + 0.16 * span)
     ax.set_xlim(-0.25 * max(1, len(h) / 8), len(h) - 1 + 0.25 * max(1, len(h) / 8))
     ax.set_xticks(k if len(k) <= 13 else k[:: -(-len(k) // 12)])
-    ax.text(
-        0,
-        h[-1],
+    ax.annotate(
         f"entropy rate {h[-1]:.4g}",
+        (0.0, float(h[-1])),
+        xytext=(0, 6 if h[0] - h[-1] < 0.02 * span else -5),
+        textcoords="offset points",
         color=colours.muted,
         fontsize=9,
-        va="bottom",
+        va="bottom" if h[0] - h[-1] < 0.02 * span else "top",
         ha="left",
-        parse_math=False,
     )
     for i, value in enumerate(h[:-1] if len(h) <= 8 else h[:1]):
+        if value - h[-1] < 0.02 * span:
+            continue  # the line of the entropy rate says it
         ax.annotate(
             f"{value:.3f}",
             (float(i), float(value)),
@@ -70,6 +74,7 @@ def memory_plot(
     ax.set_xlabel("last tokens known")
     ax.set_ylabel("bits per token")
     set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 
@@ -90,6 +95,8 @@ def spectrum_plot(
     [[1.0, 0.0], [0.25, 0.0]]
     """
     from matplotlib.patches import Circle
+
+    from fsm_gpt.report.room import keep_apart
 
     found = spectrum(source) if isinstance(source, Chain) else source
     colours = palette(dark)
@@ -135,6 +142,7 @@ def spectrum_plot(
     ax.set_yticks([-1, 0, 1], ["−i", "0", "i"])
     ax.tick_params(length=0)
     set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 
@@ -151,6 +159,8 @@ def mixing_plot(
     >>> ax.get_xlabel()
     'tokens'
     """
+    from fsm_gpt.report.room import keep_apart
+
     found = mixing_time(source) if isinstance(source, Chain) else source
     colours = palette(dark)
     ax = axes_for(ax, (5.2, 3.3), dark=dark)
@@ -175,11 +185,15 @@ def mixing_plot(
     )
     if int(found.times[-1]) > 200:
         ax.set_xscale("symlog", linthresh=1)
+        ax.set_xlim(0, float(found.times[-1]) * 1.2)
+        ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        ax.minorticks_off()
     elif int(found.times[-1]) <= 12:
         ax.set_xticks(np.arange(int(found.times[-1]) + 1))
     ax.set_xlabel("tokens")
     ax.set_ylabel("total variation distance")
     set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 
@@ -195,6 +209,8 @@ def loss_plot(
     >>> loss_plot([0.66, 0.61]).get_ylabel()
     'loss (nats per token)'
     """
+    from fsm_gpt.report.room import keep_apart
+
     colours = palette(dark)
     ax = axes_for(ax, (5.2, 3.3), dark=dark)
     ax.plot(np.arange(len(losses)), losses, color=colours.mass, linewidth=2, zorder=3)
@@ -212,4 +228,5 @@ def loss_plot(
     ax.set_xlabel("step")
     ax.set_ylabel("loss (nats per token)")
     set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax

@@ -19,8 +19,9 @@ from fsm_gpt.errors import NotUnique, StateSpaceTooLarge
 from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.minimal_machine import MinimalMachine
 from fsm_gpt.markov.stationary import stationary_distribution
+from fsm_gpt.report.fonts import isolated, text_size
 from fsm_gpt.report.layout import positions
-from fsm_gpt.report.pen import LABEL_SIZE, NAME_SIZE, PADDING, Plan, names_of, text_size
+from fsm_gpt.report.pen import LABEL_SIZE, NAME_SIZE, PADDING, Plan, names_of
 from fsm_gpt.report.routing import Curve, place_labels, route
 from fsm_gpt.report.sheet import bounds, draw_graph, legend_entries, sheet
 from fsm_gpt.report.style import palette, percent, quiet_fonts, short
@@ -148,7 +149,8 @@ def _plan(chain: Chain, mass: Points | None) -> Plan:
 
 def edge_label(chain: Chain, token: int, probability: Any) -> str:
     """What stands on an arrow: token(probability)."""
-    return f"{short(chain.vocabulary.shown[token], 8)}({short(percent(probability), 14)})"
+    name = isolated(short(chain.vocabulary.shown[token], 8))
+    return f"{name}({short(percent(probability), 14)})"
 
 
 def edge_width(probability: float) -> float:

@@ -18,12 +18,14 @@ import numpy as np
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.markov.suffixes import suffix_laws
+from fsm_gpt.report.fonts import write
 from fsm_gpt.report.legend import legend_below, next_token_entries, sureness
 from fsm_gpt.report.style import (
     axes_for,
     palette,
     quiet_fonts,
     set_title,
+    short,
     token_colours,
 )
 from fsm_gpt.rows import Numbers
@@ -62,6 +64,8 @@ def suffix_icicle(
     >>> ax.get_ylabel(), len(ax.texts)
     ('last tokens', 6)
     """
+    from fsm_gpt.report.room import keep_apart
+
     V, L = chain.n_tokens, chain.context or 0
     depth = min(L, MOST_ROWS)
     while depth > 1 and V**depth > MOST_SUFFIXES:
@@ -76,13 +80,16 @@ def suffix_icicle(
             seen |= _row(ax, chain, joint, k, dark=dark)
         _frame(ax, depth)
         entries = next_token_entries(chain, sorted(seen), palette(dark))
-        legend_below(ax, entries, dark=dark, gap=1.4 / depth)
+        legend_below(ax, entries, dark=dark, gap=36.0)
         set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 
 def _row(ax: Axes, chain: Chain, joint: Numbers, k: int, *, dark: bool) -> set[int]:
     """One row of blocks; the tokens that they show."""
+    from fsm_gpt.report.room import give_room
+
     V, colours, hues = chain.n_tokens, palette(dark), token_colours(chain)
     mass = joint.sum(axis=1)
     # From left to right by the newest token, below it by the one before, and so on.
@@ -98,18 +105,21 @@ def _row(ax: Axes, chain: Chain, joint: Numbers, k: int, *, dark: bool) -> set[i
         _block(ax, left[i], width[i], k, colours.tokens[hues[token]], sure, colours.paper)
         edge = left[i + 1]
         label = chain.vocabulary.label(_digits(int(order[i]), V, k))
-        if len(label) * LETTER < width[i]:
-            ax.text(
+        letters = int(width[i] / LETTER)
+        if k == 1 and letters >= 4:
+            label = short(label, letters)
+        if len(label) <= letters:
+            text = ax.text(
                 left[i] + width[i] / 2,
                 k,
-                label,
+                "",
                 ha="center",
                 va="center",
                 fontsize=8,
-                family="DejaVu Sans Mono",
                 color=colours.ink,
-                parse_math=False,
             )
+            write(text, label, mono=True)
+            give_room(text, float(width[i]))
     if left[-1] - edge > NARROWEST / 2:
         _block(ax, edge, left[-1] - edge, k, colours.faint, 1.0, colours.paper)
     return set(best.tolist())

@@ -60,6 +60,8 @@ def learning_plot(
     >>> ax.lines[0].get_xdata().tolist(), ax.get_ylabel()
     ([0, 10], 'bits per token')
     """
+    from fsm_gpt.report.room import keep_apart
+
     names = (measure,) if isinstance(measure, str) else tuple(measure)
     colours = palette(dark)
     hues = (colours.mass, *colours.tokens[1:6])
@@ -105,6 +107,7 @@ def learning_plot(
         ax.set_ylim(bottom, top + 0.16 * len(names) * (top - bottom))  # room for the legend
         ax.legend(loc="upper left", frameon=False, fontsize=9, labelcolor=colours.ink)
     set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
+from fsm_gpt.report.fonts import text_size, write
 from fsm_gpt.report.style import Palette, palette, short, token_colours
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ __all__ = ["FULL_STRENGTH", "WEAKEST", "Entry", "legend_below", "next_token_entr
 Floats: TypeAlias = npt.NDArray[np.float64]
 #: A colour, its strength, and what it means.
 Entry: TypeAlias = tuple[str, float, str]
+
+#: Letters of the legend.
+SIZE = 8.0
 
 #: Strength where the next token is certain, and where all are equally probable.
 FULL_STRENGTH, WEAKEST = 0.85, 0.03
@@ -66,21 +70,33 @@ def next_token_entries(
     return entries
 
 
-def legend_below(ax: Axes, entries: list[Entry], *, dark: bool, gap: float = 0.02) -> None:
-    """A line of colours with their words, below the axes by a part of their height."""
+def legend_below(ax: Axes, entries: list[Entry], *, dark: bool, gap: float = 4.0) -> None:
+    """Colours with their words, so many points below the axes, in as many lines as it takes."""
     from matplotlib.patches import Patch
+    from matplotlib.transforms import ScaledTranslation
 
+    figure = ax.figure.figure
+    room = 72 * figure.get_size_inches()[0] * 0.94
+    widest = max(float(text_size(words, SIZE)[0]) for *_, words in entries) + 3.4 * SIZE
+    columns = max(1, min(len(entries), int(room / widest)))
+    lines = -(-len(entries) // columns)
+    down = ScaledTranslation(0, -gap / 72, figure.dpi_scale_trans)
+
+    across = -(-len(entries) // lines)
+    by_column = [entry for column in range(across) for entry in entries[column::across]]
     patches = [
         Patch(facecolor=colour, alpha=alpha, edgecolor="none", label=words)
-        for colour, alpha, words in entries
+        for colour, alpha, words in by_column
     ]
     legend = ax.legend(
         handles=patches,
         loc="upper center",
-        bbox_to_anchor=(0.5, -gap),
-        ncol=len(patches),
+        bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=ax.transAxes + down,
+        borderaxespad=0.2,
+        ncol=across,
         frameon=False,
-        fontsize=8,
+        fontsize=SIZE,
         labelcolor=palette(dark).muted,
         handlelength=1.4,
         handleheight=1.0,
@@ -88,4 +104,4 @@ def legend_below(ax: Axes, entries: list[Entry], *, dark: bool, gap: float = 0.0
         handletextpad=0.5,
     )
     for text in legend.get_texts():
-        text.set_parse_math(False)
+        write(text, text.get_text())

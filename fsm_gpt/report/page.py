@@ -171,6 +171,7 @@ def _page(facts: Facts, title: str | None) -> str:
     from markupsafe import Markup
 
     from fsm_gpt.report.downloads import downloads
+    from fsm_gpt.report.fonts import browser_fonts
     from fsm_gpt.report.page_figures import add_figures
     from fsm_gpt.report.sections import sections
     from fsm_gpt.report.shell import page_from
@@ -178,7 +179,7 @@ def _page(facts: Facts, title: str | None) -> str:
 
     page = sections(facts, title=title)
     page["hues"] = token_colours(facts.chain)
-    with quiet_fonts():
+    with quiet_fonts(), browser_fonts():
         add_figures(page, facts)
     page["downloads"] = downloads(facts)
     page["contents"] = _contents(page)

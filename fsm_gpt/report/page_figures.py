@@ -14,6 +14,7 @@ from fsm_gpt.report.atlas import mass_map, next_token_map
 from fsm_gpt.report.contexts import TABLE_LIMIT, context_table
 from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_plot
 from fsm_gpt.report.facts import Facts
+from fsm_gpt.report.flow_ring import RING_LIMIT, flow_ring
 from fsm_gpt.report.graph import GRAPH_LIMIT, state_graph
 from fsm_gpt.report.icicle import MOST_SUFFIXES, suffix_icicle
 from fsm_gpt.report.machine import drawn
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["add_figures"]
 
 T = TypeVar("T")
+
+#: Of fewer states the graph says it better.
+FEWEST_ON_A_RING = 16
 
 
 def add_figures(page: dict[str, Any], facts: Facts) -> None:
@@ -95,9 +99,20 @@ def _graph(chain: Chain, name: str, facts: Facts | None) -> dict[str, Any]:
 def _atlas(facts: Facts) -> Iterator[dict[str, str]]:
     """Pictures of a chain that has too many states for a graph."""
     chain, found = facts.chain, facts.stationary
-    if chain.n_states <= GRAPH_LIMIT or isinstance(found, Absent) or len(found.classes) > 1:
+    if isinstance(found, Absent) or len(found.classes) > 1:
         return
     pi = found.pi
+    if FEWEST_ON_A_RING <= chain.n_states <= RING_LIMIT and chain.kind != "symbolic":
+        yield _entry(
+            "flow",
+            "How the time flows",
+            flow_ring(chain, pi=pi),
+            "States stand on a circle in their own order. An arc is as wide as the share of all "
+            "steps that take it, a disc as large as the share of time. Wide arcs are the rounds "
+            "that a text runs.",
+        )
+    if chain.n_states <= GRAPH_LIMIT:
+        return
     every = "Contexts that end alike lie together: the newest token chooses a strip from left to "
     every += "right, the one before it a strip from top to bottom inside, and so on."
     if chain.is_window and chain.n_states > TABLE_LIMIT:

@@ -6,6 +6,7 @@ plan; ``scale`` turns them into points on paper.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,13 +15,14 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.classes import CommunicatingClasses
+from fsm_gpt.report.fonts import text_size, write
 from fsm_gpt.report.routing import HEAD, Curve
 from fsm_gpt.report.style import STRONGEST, Palette, percent, short, token_colours
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Entry", "Pen", "Plan", "names_of", "text_size"]
+__all__ = ["Entry", "Pen", "Plan", "names_of"]
 
 Points: TypeAlias = npt.NDArray[np.float64]
 
@@ -28,6 +30,7 @@ LABEL_SIZE = 11.5
 NAME_SIZE = 13.0
 MASS_SIZE = 9.0
 LEGEND_SIZE = 10.0
+TITLE_SIZE = 11
 #: Added to the width and height of an edge label.
 PADDING = np.array([5.0, 1.0])
 
@@ -46,18 +49,6 @@ class Plan:
     kept: list[int]
     #: The mass that has the full tint; the largest there is where nothing is said.
     most: float | None = None
-
-
-def text_size(text: str, size: float, *, weight: str = "normal", mono: bool = False) -> Points:
-    """Width and height of a text in points; every line of text is as high as any other."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import text_to_path
-
-    font = FontProperties(
-        family="DejaVu Sans Mono" if mono else "DejaVu Sans", size=size, weight=weight
-    )
-    width = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
-    return np.array([width, size * 1.17])
 
 
 def names_of(chain: Chain) -> list[str]:
@@ -86,6 +77,29 @@ class Pen:
     def __init__(self, ax: Axes, colours: Palette, scale: float) -> None:
         self.ax, self.colours, self.scale = ax, colours, scale
 
+    @classmethod
+    def on(cls, ax: Axes, colours: Palette, width: float, height: float) -> Pen:
+        """A pen for a plan of this size in points, which fills the axes."""
+        box = ax.get_position()
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        inches = figure.get_size_inches() * (box.width, box.height)
+        return cls(ax, colours, float(min(inches[0] * 72 / width, inches[1] * 72 / height)))
+
+    def caption(self, x: float, y: float, title: str | None) -> None:
+        """Write the title of the whole, where there is one."""
+        if title:
+            self.text(x, y, title, TITLE_SIZE, self.colours.ink, bold=True, left=True)
+
+    def legend(self, left: float, y: float, rows: Sequence[Sequence[Entry]]) -> None:
+        """Draw the rows of a legend, from this height downwards."""
+        for row in rows:
+            x = left
+            for entry in row:
+                self.legend_entry(x, y, entry)
+                x += entry.width
+            y -= 17
+
     def text(
         self,
         x: float,
@@ -100,20 +114,19 @@ class Pen:
         gid: str | None = None,
     ) -> None:
         """Write words; dollar signs in them are dollar signs."""
-        self.ax.text(
+        text = self.ax.text(
             x,
             y,
-            words,
+            "",
             fontsize=size * self.scale,
             color=colour,
             weight="bold" if bold else "normal",
-            family="DejaVu Sans Mono" if mono else "DejaVu Sans",
             ha="left" if left else "center",
             va="center_baseline",
-            parse_math=False,
             gid=gid,
             zorder=6,
         )
+        write(text, words, mono=mono)
 
     def edges(self, chain: Chain, plan: Plan) -> None:
         """Draw every arrow with its label."""

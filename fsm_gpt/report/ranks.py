@@ -13,6 +13,7 @@ import numpy as np
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.stationary import StationaryDistribution, stationary_distribution
 from fsm_gpt.report.style import axes_for, palette, set_title
+from fsm_gpt.report.words import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +44,8 @@ def rank_plot(
     >>> [round(float(y), 3) for y in ax.lines[0].get_ydata()]
     [0.667, 1.0]
     """
+    from fsm_gpt.report.room import keep_apart
+
     found = stationary_distribution(source) if isinstance(source, Chain) else source
     colours = palette(dark)
     ax = axes_for(ax, (5.2, 3.3), dark=dark)
@@ -50,12 +53,21 @@ def rank_plot(
     total = np.cumsum(mass)
     n = len(mass)
     ranks = np.unique(np.round(np.geomspace(1, n, min(n, MOST_POINTS))).astype(int))
-    ax.plot(ranks, total[ranks - 1], color=colours.mass, linewidth=2, zorder=3)
+    marker = "o" if n <= 20 else None
+    ax.plot(
+        ranks,
+        total[ranks - 1],
+        color=colours.mass,
+        linewidth=2,
+        marker=marker,
+        markersize=5,
+        zorder=3,
+    )
     effective = float(found.effective_states)
     ax.axvline(effective, color=colours.muted, linewidth=1.2, dashes=(4, 3))
     right = effective > n**0.6
     ax.annotate(
-        f"{n:,} states like {effective:,.0f}" if n > 20 else f"{n:,} states like {effective:.3g}",
+        f"{count(n, 'state')} like " + (f"{effective:,.0f}" if n > 20 else f"{effective:.3g}"),
         (effective, 0.06),
         xytext=(-6 if right else 6, 0),
         textcoords="offset points",
@@ -67,9 +79,13 @@ def rank_plot(
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         ax.minorticks_off()
+    else:
+        ax.set_xlim(0.5, n + 0.5)
+        ax.set_xticks(range(1, n + 1))
     ax.set_ylim(0, 1.04)
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
     ax.set_xlabel("heaviest states")
     ax.set_ylabel("of the time")
     set_title(ax, title, dark=dark)
+    keep_apart(ax)
     return ax

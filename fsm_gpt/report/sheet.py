@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.markov.classes import CommunicatingClasses
-from fsm_gpt.report.pen import Entry, Pen, Plan, text_size
+from fsm_gpt.report.fonts import text_size
+from fsm_gpt.report.pen import TITLE_SIZE, Entry, Pen, Plan
 from fsm_gpt.report.style import Palette, axes_for, palette, short, token_colours
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ __all__ = ["Sheet", "bounds", "draw_graph", "legend_entries", "sheet"]
 Points: TypeAlias = npt.NDArray[np.float64]
 
 MARGIN = 8.0
-TITLE_SIZE = 11
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +61,17 @@ def sheet(low: Points, high: Points, titles: Sequence[str], entries: Sequence[En
     """A sheet with room for what lies between two corners, any of the titles, and a legend."""
     low, high = low.copy(), high.copy()
     widest = max(
-        max((text_size(t, TITLE_SIZE, weight="bold")[0] + 2 * MARGIN for t in titles), default=0.0),
+        max((1.04 * _title_width(t) + 2 * MARGIN for t in titles), default=0.0),
         min(440.0, sum(e.width for e in entries)) + 2 * MARGIN,
         high[0] - low[0],
     )
     slack = widest - (high[0] - low[0])
     low[0], high[0] = low[0] - slack / 2, high[0] + slack / 2
     return Sheet(low, high, 26.0 if titles else 0.0, _rows(entries, widest - 2 * MARGIN))
+
+
+def _title_width(title: str) -> float:
+    return float(text_size(title, TITLE_SIZE, weight="bold")[0])
 
 
 def draw_graph(
@@ -82,6 +86,8 @@ def draw_graph(
     title: str | None,
 ) -> Axes:
     """Draw a planned graph on its sheet."""
+    from fsm_gpt.report.room import keep_apart
+
     colours = palette(dark)
     low, high = paper.low, paper.high
     width, height = high - low + (0, paper.top + paper.bottom)
@@ -89,29 +95,13 @@ def draw_graph(
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(low[1] - paper.bottom, high[1] + paper.top)
     ax.set_aspect("equal")
-    pen = Pen(ax, colours, _scale(ax, width, height))
+    pen = Pen.on(ax, colours, width, height)
     pen.edges(chain, plan)
     pen.states(chain, plan, mass, classes)
-    if title:
-        y = high[1] + paper.top - 15
-        pen.text(low[0] + MARGIN, y, title, TITLE_SIZE, colours.ink, bold=True, left=True)
-    y = low[1] - 8
-    for row in paper.rows:
-        x = low[0] + MARGIN
-        for entry in row:
-            pen.legend_entry(x, y, entry)
-            x += entry.width
-        y -= 17
+    pen.caption(low[0] + MARGIN, high[1] + paper.top - 15, title)
+    pen.legend(low[0] + MARGIN, low[1] - 8, paper.rows)
+    keep_apart(ax, planned=pen.scale)
     return ax
-
-
-def _scale(ax: Axes, width: float, height: float) -> float:
-    """Points on paper for each point of the plan."""
-    box = ax.get_position()
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    inches = figure.get_size_inches() * (box.width, box.height)
-    return float(min(inches[0] * 72 / width, inches[1] * 72 / height))
 
 
 def legend_entries(

@@ -1,16 +1,28 @@
 """One visual language for every figure and for the page.
 
-- A *token* has a hue. The six hues are those of Okabe and Ito (2008, "Color universal
-  design"), which people with any common colour vision deficiency can tell apart; a
-  vocabulary of more than six tokens gives them to the six most frequent and a grey to
-  the rest. The name of the token stands beside the hue wherever space allows.
-- *Probability* is width: a line that is taken more often is wider.
-- *Mass* (how much of the time a state is visited) is area and a blue tint.
-- *Sureness* is strength: a cell of the context table is the stronger, the surer the
-  next token is.
+What is meant by what one sees, the same everywhere (the gallery of the docs says it in pictures):
 
-Each colour has a name and two values, for light and for dark. Tints are made with
-opacity, never with a colour of their own, so that the SVG of the page can carry the
+- A *token* has a hue, in lines and cells. The six hues are those of Okabe and Ito (2008, "Color
+  universal design"); a vocabulary of more than six tokens gives them to the six most frequent
+  and a grey to the rest. The name of the token stands beside the hue wherever space allows.
+- *Probability* is width: a line that is taken more often is wider. In the flow ring it is
+  weighted by how much of the time it could be taken.
+- *Mass* (how much of the time a state is visited) is area, and one blue: that of discs, of maps of
+  mass, and of curves that tell of the chain as a whole. A token is a line or a cell, never a disc.
+- *Sureness* is strength: a cell has the hue of the likeliest next token and is the stronger, the
+  surer that token is.
+- A *class* is an outline: solid for a closed class, in a colour of its own where there are
+  several, double for an absorbing state, dashed for transient states.
+- *Time* runs from left to right, be it tokens, steps of training or years; so do last tokens.
+- *What is known besides* (a rate that a curve falls to, a threshold) is a broken grey line.
+  *What cannot be told* is a hollow red mark.
+
+Within the hues of tokens, and within the colours of classes, no two come nearer than a bound that
+a test states, for eyes without long, middle or short cones as well (simulated after Machado,
+Oliveira & Fernandes 2009, IEEE Trans. Vis. Comput. Graph. 15, 1291-1298).
+
+Each colour has a name and two values, for light and for dark; print has those of light. Tints
+are made with opacity, never with a colour of their own, so that the SVG of the page can carry the
 names and follow the reader's preference.
 
 Figures are matplotlib's, made with its object interface: no global state is touched.
@@ -22,7 +34,7 @@ import io
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +43,7 @@ import numpy as np
 
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.files import atomic_write
+from fsm_gpt.report.fonts import own_words, tell_once, text_size, write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -84,9 +97,9 @@ LIGHT = Palette(
     faint="#d9dde3",
     mass="#1273b0",
     alert="#b3261e",
-    tokens=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8b939e"),
+    tokens=("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6b737d"),
     token_inks=("#00598c", "#a54600", "#00694d", "#94406c", "#7d5600", "#1c6a97", "#5a636f"),
-    classes=("#007a59", "#a8517e", "#8a6000", "#20729f", "#b14f02", "#4a525c"),
+    classes=("#256648", "#671f69", "#bd8c02", "#3f99db", "#924509", "#012621"),
 )
 
 DARK = Palette(
@@ -99,7 +112,7 @@ DARK = Palette(
     alert="#ff8a80",
     tokens=("#56b4e9", "#f0883e", "#2fc49a", "#de9cc0", "#e6b422", "#f0e442", "#7d8794"),
     token_inks=("#7cc6f2", "#f7a468", "#5bd6b3", "#eab6d2", "#efc95a", "#f4ec7e", "#a3adb9"),
-    classes=("#33c79d", "#e0a0c3", "#e7b72a", "#5ab7ea", "#f18b42", "#aeb8c4"),
+    classes=("#7ff4a2", "#e6dafc", "#feba38", "#2580b7", "#b14f02", "#837c75"),
 )
 
 #: How much of the hue the heaviest state or the surest cell gets; ink stays readable on it.
@@ -197,11 +210,21 @@ def axes_for(ax: Axes | None, size: tuple[float, float], *, dark: bool, bare: bo
 
 
 def set_title(ax: Axes, title: str | None, *, dark: bool) -> None:
-    """A title in the theme's ink, at the left; dollar signs in it are dollar signs."""
+    """A title in the theme's ink, at the left, in one line that fits the figure."""
     if title:
-        ax.set_title(
-            title, loc="left", color=palette(dark).ink, fontsize=11, weight="bold", parse_math=False
-        )
+        room = 72 * float(ax.figure.figure.get_size_inches()[0]) * 0.88
+        size = max(8.0, min(11.0, 11.0 * room / _bold(title, 11.0)))
+        if _bold(title, size) > room:
+            whole = title
+            while len(title) > 1 and _bold(f"{title}…", size) > room:
+                title = whole[: len(title) - 1].rstrip()
+            title += "…"
+        text = ax.set_title("", loc="left", color=palette(dark).ink, fontsize=size, weight="bold")
+        write(text, title)
+
+
+def _bold(words: str, size: float) -> float:
+    return max(1.0, float(text_size(words, size, weight="bold")[0]))
 
 
 def render(figure: Figure, suffix: str, *, dpi: float = 200) -> bytes:
@@ -211,7 +234,10 @@ def render(figure: Figure, suffix: str, *, dpi: float = 200) -> bytes:
     stream = io.BytesIO()
     settings: Any = {"svg.fonttype": "none", "svg.hashsalt": "fsm_gpt", "path.simplify": False}
     metadata = {"Date": None, "Creator": None} if suffix == ".svg" else {"Software": None}
-    with rc_context(settings), quiet_fonts():
+    if suffix == ".png":
+        tell_once(figure)
+    meant = own_words(figure) if suffix == ".svg" else nullcontext()
+    with rc_context(settings), quiet_fonts(), meant:
         figure.savefig(
             stream,
             format=suffix[1:],
