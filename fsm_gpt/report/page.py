@@ -6,58 +6,24 @@ not let it: no script runs, the one style sheet is named by its hash, pictures a
 
 from __future__ import annotations
 
-import html
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import InvalidArgument
-from fsm_gpt.files import Pathlike, atomic_write, shown
 from fsm_gpt.report.facts import Facts, gather
+from fsm_gpt.report.written import Written, report_format
 
 __all__ = ["Report", "report", "report_format"]
-
-#: What is written, by the end of the file's name; without one it is the page.
-SUFFIXES = {
-    "": "html",
-    ".html": "html",
-    ".htm": "html",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".json": "json",
-}
 
 #: Sections that are there where they have something to say.
 TOLD = ("context_use", "machine", "slow", "sensitivity")
 
 
-def report_format(path: Pathlike) -> str:
-    """What a report is written as to a file of this name: html, markdown or json.
-
-    Raises
-    ------
-    InvalidArgument
-        The name ends in something else.
-
-    >>> report_format("report.md"), report_format("report.html")
-    ('markdown', 'html')
-    """
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
-    if suffix not in SUFFIXES:
-        raise InvalidArgument(
-            f"report: {shown(path)} ends in none of {', '.join(filter(None, SUFFIXES))}, and the "
-            f"ending decides what is written. Change the end of the name."
-        )
-    return SUFFIXES[suffix]
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Report:
+class Report(Written):
     """The numbers of a chain, and the page, the Markdown and the JSON that show them.
 
     Each is made when it is first asked for.
@@ -84,31 +50,9 @@ class Report:
         document = self.facts.to_dict()
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
-    def save(self, path: Pathlike) -> Path:
-        """Write it, whole or not at all: .html, .md or .json by the end of the name.
-
-        Raises
-        ------
-        InvalidArgument
-            The name ends in something else.
-        FileProblem
-            The file cannot be written.
-        """
-        content: str = getattr(self, report_format(path))
-        with atomic_write(path) as file:
-            file.write(content.encode("utf-8"))
-        return Path(path)
-
     def __repr__(self) -> str:
         size = len(self.html.encode("utf-8")) / 1000
         return f"Report: {size:,.0f} kB of HTML about {self.facts.chain!r}; save(path) writes it"
-
-    def _repr_html_(self) -> str:
-        page = html.escape(self.html, quote=True)
-        return (
-            f'<iframe srcdoc="{page}" sandbox="allow-downloads" title="fsm_gpt report" '
-            f'width="100%" height="640" frameborder="0"></iframe>'
-        )
 
 
 def report(

@@ -20,7 +20,7 @@ from fsm_gpt.report.style import Palette, axes_for, palette, short, token_colour
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Sheet", "bounds", "draw_graph", "legend_entries", "sheet"]
+__all__ = ["Sheet", "bounds", "draw_graph", "legend_entries", "scale_of", "sheet"]
 
 Points: TypeAlias = npt.NDArray[np.float64]
 
@@ -89,7 +89,7 @@ def draw_graph(
     ax.set_xlim(low[0], high[0])
     ax.set_ylim(low[1] - paper.bottom, high[1] + paper.top)
     ax.set_aspect("equal")
-    pen = Pen(ax, colours, _scale(ax, width, height))
+    pen = Pen(ax, colours, scale_of(ax, width, height))
     pen.edges(chain, plan)
     pen.states(chain, plan, mass, classes)
     if title:
@@ -105,7 +105,7 @@ def draw_graph(
     return ax
 
 
-def _scale(ax: Axes, width: float, height: float) -> float:
+def scale_of(ax: Axes, width: float, height: float) -> float:
     """Points on paper for each point of the plan."""
     box = ax.get_position()
     figure = ax.get_figure(root=True)
