@@ -45,6 +45,8 @@ __all__ = [
 
 #: Raised whenever a field of the JSON changes its name or its meaning, not where one is added.
 SCHEMA = 1
+#: A JSON document of so many signs has no line breaks, which take long to make.
+ONE_LINE = 2**21
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,9 +213,12 @@ class PaperReport(Written):
 
     @cached_property
     def json(self) -> str:
-        """All numbers as one JSON document."""
+        """All numbers as one JSON document, on one line where it is very long."""
         document = self.facts.to_dict()
-        return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        if len(text) < ONE_LINE:
+            text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        return f"{text}\n"
 
     def __repr__(self) -> str:
         size = len(self.html.encode("utf-8")) / 1000
