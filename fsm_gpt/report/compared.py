@@ -41,7 +41,7 @@ from fsm_gpt.report.told import part_of
 from fsm_gpt.report.words import MOST_COLUMNS, count, decimal, listed, next_tokens, number, printable
 from fsm_gpt.result import Bounded
 
-__all__ = ["ComparisonReport", "compared"]
+__all__ = ["NAMES", "ComparisonReport", "compared"]
 
 #: What the two are called where nothing is said.
 NAMES = ("the reference", "the model")

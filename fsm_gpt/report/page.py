@@ -10,10 +10,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, overload
 
 from fsm_gpt.chain import Chain
+from fsm_gpt.explore.machine import Exploration
+from fsm_gpt.markov.compare import Comparison
+from fsm_gpt.markov.lumping import Lumping
+from fsm_gpt.markov.minimal_machine import MinimalMachine
 from fsm_gpt.report.facts import Facts, gather
+from fsm_gpt.report.kinds import (
+    Reported,
+    complete_facts,
+    refuse_a_part,
+    refuse_options,
+    report_of,
+)
+from fsm_gpt.report.paper import PaperReport
 from fsm_gpt.report.written import Written, report_format
 
 __all__ = ["Report", "report", "report_format"]
@@ -55,6 +67,7 @@ class Report(Written):
         return f"Report: {size:,.0f} kB of HTML about {self.facts.chain!r}; save(path) writes it"
 
 
+@overload
 def report(
     chain: Chain,
     *,
@@ -66,11 +79,51 @@ def report(
     title: str | None = None,
     provenance: Mapping[str, str] | None = None,
     facts: Facts | None = None,
-) -> Report:
+) -> Report: ...
+
+
+@overload
+def report(
+    chain: Exploration,
+    *,
+    text: str | None = None,
+    stop: Sequence[int | str] = (),
+    title: str | None = None,
+    provenance: Mapping[str, str] | None = None,
+) -> Report | PaperReport: ...
+
+
+@overload
+def report(
+    chain: MinimalMachine | Lumping | Comparison,
+    *,
+    title: str | None = None,
+    names: tuple[str, str] | None = None,
+    provenance: Mapping[str, str] | None = None,
+) -> PaperReport: ...
+
+
+def report(
+    chain: Chain | Reported,
+    *,
+    before: Chain | None = None,
+    data: Chain | None = None,
+    text: str | None = None,
+    stop: Sequence[int | str] = (),
+    losses: Sequence[float] = (),
+    title: str | None = None,
+    names: tuple[str, str] | None = None,
+    provenance: Mapping[str, str] | None = None,
+    facts: Facts | None = None,
+) -> Report | PaperReport:
     """One page about a chain: what it is, what it does, how that is known.
 
     Parameters
     ----------
+    chain
+        A chain; or an exploration, complete or not, a minimal machine, a lumping or a comparison,
+        each of which has a page of its own kind. For these only ``title`` and ``provenance`` are
+        used, and ``names`` of a comparison; and ``text`` and ``stop`` of a complete exploration.
     before
         The chain of the untrained model, to be shown beside it.
     data
@@ -83,6 +136,8 @@ def report(
         is about the chain that goes on.
     losses
         The training loss at each step, in nats.
+    names
+        What the reference and the model of a comparison are called.
     provenance
         Further lines for the last section: the command, the seed, a hash.
     facts
@@ -98,6 +153,17 @@ def report(
     >>> page.html.startswith("<!doctype html>"), "<script" in page.html
     (True, False)
     """
+    if not isinstance(chain, Chain):
+        return _of_another_kind(
+            chain,
+            text=text,
+            stop=tuple(stop),
+            title=title,
+            names=names,
+            provenance=provenance,
+            others=(before, data, losses or None, facts),
+        )
+    refuse_a_part(chain)
     if facts is None:
         facts = gather(
             chain,
@@ -109,6 +175,28 @@ def report(
             provenance=provenance,
         )
     return Report(facts, title)
+
+
+def _of_another_kind(
+    found: Reported,
+    *,
+    text: str | None,
+    stop: tuple[int | str, ...],
+    title: str | None,
+    names: tuple[str, str] | None,
+    provenance: Mapping[str, str] | None,
+    others: tuple[object, ...],
+) -> Report | PaperReport:
+    """The report of what is no chain."""
+    refuse_options(
+        **dict(zip(("before", "data", "losses", "facts"), others, strict=True)),
+        **({} if isinstance(found, Comparison) else {"names": names}),
+    )
+    if isinstance(found, Exploration) and found.complete:
+        facts = complete_facts(found, text=text, stop=stop, provenance=provenance)
+        return Report(facts, title)
+    refuse_options(text=text, stop=stop)
+    return report_of(found, title=title, names=names, provenance=provenance)
 
 
 def _page(facts: Facts, title: str | None) -> str:
