@@ -101,11 +101,15 @@ def compared(
     comparison: Comparison,
     names: tuple[str, str] = NAMES,
     provenance: dict[str, str] | None = None,
+    *,
+    drift: int = 32,
 ) -> ComparisonReport:
-    """Gather what is said of the two chains of a comparison."""
-    return ComparisonReport(
-        found=compared_facts(comparison, names), provenance=dict(provenance or {})
-    )
+    """Gather what is said of the two chains of a comparison.
+
+    ``drift`` is for how many tokens the model goes on alone.
+    """
+    found = compared_facts(comparison, names, drift=drift)
+    return ComparisonReport(found=found, provenance=dict(provenance or {}))
 
 
 def _title(found: Compared) -> str:

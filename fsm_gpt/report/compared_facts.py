@@ -132,7 +132,7 @@ class Compared:
         }
 
 
-def compared_facts(found: Comparison, names: tuple[str, str]) -> Compared:
+def compared_facts(found: Comparison, names: tuple[str, str], *, drift: int = 32) -> Compared:
     """Ask what can be asked of a comparison's two chains."""
     pair = reference, model = found.reference, found.chain
     distance = ask(lambda: context_distance(*pair))
@@ -145,7 +145,7 @@ def compared_facts(found: Comparison, names: tuple[str, str]) -> Compared:
         laws=ask(lambda: _laws(reference, model, n)),
         n_gram_distances=unless_larger(model, LARGEST, lambda c: n_gram_distances(reference, c)),
         calibration=ask(lambda: calibration(*pair)),
-        drift=unless_larger(model, LARGEST, lambda c: entropy_drift(reference, c)),
+        drift=unless_larger(model, LARGEST, lambda c: entropy_drift(reference, c, steps=drift)),
         reference=_alone(reference),
         model=_alone(model),
     )
