@@ -248,7 +248,7 @@ def _states(facts: Merged) -> Part:
         members = np.flatnonzero(found.block == s)
         named = [printable(_cut(name)) for name in original.labels(members[:MOST_NAMED])]
         more = f" and {len(members) - MOST_NAMED:,} more" if len(members) > MOST_NAMED else ""
-        share = "—" if mass is None else decimal(mass[s], 5)
+        share = "—" if mass is None else decimal(facts.stationary.pi[s], 5)  # type: ignore[union-attr]
         rows.append(
             (
                 printable(chain.label(s)),
