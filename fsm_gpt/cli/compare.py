@@ -67,8 +67,8 @@ def compare(
     may have different lengths. With --text the reference is the chain of a text, read with the
     model's context and vocabulary. Beside the cost stand how far apart the two write, how far
     both are from unigrams and bigrams, whether the model is calibrated, and how the entropy of
-    its own texts drifts. With --output a page shows the two side by side. Decoding options apply to MODEL alone, --vocabulary and the like to
-    whichever is a checkpoint.
+    its own texts drifts. With --output a page shows the two side by side. Decoding options apply
+    to MODEL alone, --vocabulary and the like to whichever is a checkpoint.
     """
     _right_number(files, text)
     ready_for_page(output, *files, how.vocabulary)

@@ -105,7 +105,8 @@ def _incomplete(found: Exploration, asked: Asked, *, as_json: bool) -> None:
     if used:
         raise click.UsageError(
             f"the search of this machine stopped early, so {' and '.join(used)} cannot be answered "
-            f"for texts of any length. Leave that out, or explore on with fsm-gpt explore --resume.",
+            "for texts of any length. Leave that out, or explore on with fsm-gpt explore "
+            "--resume.",
             click.get_current_context(),
         )
     from fsm_gpt.report.kinds import report_of

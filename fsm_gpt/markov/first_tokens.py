@@ -1,8 +1,8 @@
 """What is true of the first tokens of a text, where a part of the chain is not known.
 
 A search that stops early leaves one absorbing state u, ``unexplored``, for all that it did not look
-at. Let X be the whole chain, Y the explored one, and x_n the law of Y after n tokens, x_n = x_0 P^n.
-Until u is entered the two are one, so that for every explored state s
+at. Let X be the whole chain, Y the explored one, and x_n the law of Y after n tokens, x_n = x_0
+P^n. Until u is entered the two are one, so that for every explored state s
 
     x_n(s)  <=  P(X_n = s)  <=  x_n(s) + x_n(u).
 
@@ -16,7 +16,8 @@ V the number of tokens of the model, without the one that u writes. In a chain w
 both sides are one number. (The texts of length n that a chain writes have law x_0 P^n: Norris 1997,
 theorem 1.1.3.)
 
-*Error.* Nothing is subtracted. An entry of x_n is right to a factor within exp(+- n (V + d + 1) 2**-53),
+*Error.* Nothing is subtracted. An entry of x_n is right to a factor within exp(+- n (V + d + 1)
+2**-53),
 d the most states that lead to one (:mod:`fsm_gpt.markov.steps`); the sums and the entropies take
 T + 5 V + 40 roundings more.
 """

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fsm_gpt.chain import Chain
 from fsm_gpt.markov.calibration import Calibration
 from fsm_gpt.markov.compare import Comparison
 from fsm_gpt.markov.context_distance import ContextDistance
@@ -38,7 +37,15 @@ from fsm_gpt.report.paper import (
 from fsm_gpt.report.side_by_side import agreement_plot, laws_plot, two_memories_plot
 from fsm_gpt.report.tables import Table
 from fsm_gpt.report.told import part_of
-from fsm_gpt.report.words import MOST_COLUMNS, count, decimal, listed, next_tokens, number, printable
+from fsm_gpt.report.words import (
+    MOST_COLUMNS,
+    count,
+    decimal,
+    listed,
+    next_tokens,
+    number,
+    printable,
+)
 from fsm_gpt.result import Bounded
 
 __all__ = ["NAMES", "ComparisonReport", "compared"]
@@ -237,11 +244,12 @@ def _apart(found: Compared) -> Part:
     if np.isinf(forward.kl_by_state).any():
         some = [printable(_cut(name)) for name in forward.missing]
         ruled_out = (
-            f"The model rules out something that the reference does after {listed(some, 8)}: so the "
-            f"KL rate is infinite."
+            f"The model rules out something that the reference does after {listed(some, 8)}: so "
+            f"the KL rate is infinite."
         )
     first = (
-        "The KL rate is what is wasted on each token by predicting the first with the second; it has "
+        "The KL rate is what is wasted on each token by predicting the first with the second; it "
+        "has "
         "a direction. Total variation is the largest difference that the two give to any set of "
         "texts, between 0 and 1."
     )
@@ -279,7 +287,7 @@ def _of_total(found: Comparison) -> npt.NDArray[np.float64]:
     share = np.asarray(found.share_by_state, dtype=float)
     endless = np.isinf(share)
     if endless.any():
-        return endless / endless.sum()
+        return np.asarray(endless / endless.sum())
     return np.asarray(share / max(float(share.sum()), 1e-300))
 
 
@@ -367,7 +375,11 @@ def _rows(found: Compared) -> Part:
     heads = ["reference", "model"]
     if few:
         heads = [f"{token}, {which}" for token in shown for which in ("reference", "model")]
-    more = f", the {len(rows)} most visited of {len(states.pi):,}" if len(states.pi) > len(rows) else ""
+    more = (
+        f", the {len(rows)} most visited of {len(states.pi):,}"
+        if len(states.pi) > len(rows)
+        else ""
+    )
     p, q, weight = _points(states)
     which = "" if len(states.pi) <= MOST_CONTEXTS else " Those of the most visited contexts."
     return Part(
@@ -380,8 +392,8 @@ def _rows(found: Compared) -> Part:
                 draw=lambda: agreement_plot(p, q, weight),
                 caption=(
                     "What the two give to a next token: a point for each context and token, the "
-                    "larger the more often that happens. On the dashed line they agree; above it the "
-                    f"model gives more.{which}"
+                    "larger the more often that happens. On the dashed line they agree; above it "
+                    f"the model gives more.{which}"
                 ),
                 table="The table below it has the numbers of the most visited contexts.",
             ),
@@ -562,8 +574,8 @@ def _structure(found: Compared) -> Part:
         nav=nav,
         title=title,
         sentences=(
-            "What cannot happen is decided by probabilities that are exactly zero, and by the rule. "
-            "A closed class is never left.",
+            "What cannot happen is decided by probabilities that are exactly zero, and by the "
+            "rule. A closed class is never left.",
         ),
         wide=(
             Table(
@@ -619,7 +631,7 @@ def _calibrated(found: Compared) -> Part:
         else f"How the entropy of its own texts drifts is not said. {found.drift}"
     )
     bins = Table(
-        caption="Bins of confidence: what the model states of its likeliest token, and what happens",
+        caption="Bins of confidence: what the model states of its likeliest token, and the truth",
         heads=("confidence", "share of time", "stated", "happens"),
         rows=tuple(
             (

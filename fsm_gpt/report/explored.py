@@ -107,7 +107,10 @@ def _lead(found: Explored) -> tuple[tuple[bool, str], ...]:
         (False, f" until {_why(exploration)} ended the search; "),
         (True, f"{exploration.frontier:,} more are known to follow"),
         (False, ". After "),
-        (False, f"{count(first.tokens, 'token')} a text has left the explored part with probability "),
+        (
+            False,
+            f"{count(first.tokens, 'token')} a text has left the explored part with probability ",
+        ),
         (True, _sure(first, float(first.left[-1]))),
         (False, ". What is said here is true of the whole machine, or stands between two bounds."),
     )
@@ -179,10 +182,11 @@ def _what(found: Exploration) -> Part:
         limits.append(f"only what a path of probability {found.min_probability:g} leads to")
     ended = _why(found)
     sentences = (
-        f"A state is a window of the last {count(L, 'token')}, or all of a text while it is shorter. "
-        f"The model has {of} full windows over {V:,} tokens. Under the decoding rule "
+        f"A state is a window of the last {count(L, 'token')}, or all of a text while it is "
+        f"shorter. The model has {of} full windows over {V:,} tokens. Under the decoding rule "
         f"{in_words(chain.decoding)}, {count(found.n_explored, 'state')} of those that the prompts "
-        f"lead to were explored: the model was asked what follows, and each answer is a transition.",
+        "lead to were explored: the model was asked what follows, and each answer is a "
+        "transition.",
         f"The limits were: {'; '.join(limits)}. The search was ended by {ended}. What it knows to "
         f"follow, and did not look at, stands together as one state, unexplored.",
     )
@@ -200,9 +204,7 @@ def prompts_and_depths(found: Exploration) -> tuple[Table, ...]:
     chain = found.chain
     states = briefly(chain).states
     vocabulary = getattr(states, "vocabulary", chain.vocabulary)
-    names = [
-        words_of(vocabulary, np.array(prompt, dtype=np.int64))[0] for prompt in found.prompts
-    ]
+    names = [words_of(vocabulary, np.array(prompt, dtype=np.int64))[0] for prompt in found.prompts]
     n = len(names)
     more = f", the first {MOST_PROMPTS} of {n:,}" if n > MOST_PROMPTS else ""
     by_depth = np.bincount(found.depth)
@@ -226,7 +228,7 @@ def prompts_and_depths(found: Exploration) -> tuple[Table, ...]:
                 for name, prompt in zip(names[:MOST_PROMPTS], found.prompts, strict=False)
             ),
             words=(0,),
-            note="Of a long prompt the model sees its last tokens, and the end of these stands here."
+            note="Of a long prompt the model sees its last tokens; here is the end of these."
             if any(name.startswith("…") for name in names)
             else "",
         ),
@@ -251,8 +253,8 @@ def _drawn(found: Explored) -> Part:
     n = exploration.n_explored
     tokens = count(found.first.tokens, "token")
     caption = (
-        f"Every state that was explored. The number in a disc is how many of the first {tokens} are "
-        f"drawn there, on average, at least."
+        f"Every state that was explored. The number in a disc is how many of the first {tokens} "
+        f"are drawn there, on average, at least."
     )
     if n > MOST_DRAWN:
         caption = (
@@ -282,7 +284,9 @@ def _drawn(found: Explored) -> Part:
 def _leaks(found: Explored) -> Part:
     first = found.first
     T = first.tokens
-    chosen = sorted({0, *(2**k for k in range(T.bit_length())), first.surely, T} & set(range(T + 1)))
+    chosen = sorted(
+        {0, *(2**k for k in range(T.bit_length())), first.surely, T} & set(range(T + 1))
+    )
     e = 0.0 if first.error_bound == UNCERTIFIED else float(first.error_bound)
     rows = []
     for n in chosen:
@@ -293,11 +297,12 @@ def _leaks(found: Explored) -> Part:
         at_most = decimal(most) if first.certified else f"{decimal(most)} uncertified"
         rows.append((f"{n:,}", at_most, *bits))
     sentences = (
-        f"Until a text leaves the explored part, the machine is the model, step by step. No text can "
+        "Until a text leaves the explored part, the machine is the model, step by step. No text "
+        "can "
         f"have left after {count(first.surely, 'token')}: that is a matter of which arrows there "
         f"are. From then on the probability grows that it is outside, where nothing is known.",
-        f"How uncertain the next token is, is known for the texts that are inside. For the others it "
-        f"lies between 0 and log₂ V bits, so the mean lies between two curves. Numbers: "
+        "How uncertain the next token is, is known for the texts that are inside. For the "
+        f"others it lies between 0 and log₂ V bits, so the mean lies between two curves. Numbers: "
         f"{first.error_sentence}.",
     )
     return Part(
@@ -316,7 +321,7 @@ def _leaks(found: Explored) -> Part:
                 name="bits",
                 title="Uncertainty of each token",
                 draw=lambda: uncertainty_plot(first),
-                caption="Its mean entropy in bits: at least the lower curve, at most the upper one.",
+                caption="Its mean entropy in bits lies between the two curves.",
             ),
         ),
         wide=(
@@ -490,14 +495,15 @@ def _not_said(found: Explored) -> Part:
         title="What cannot be said",
         sentences=(
             f"{count(exploration.frontier, 'state is', 'states are')} known to follow and "
-            f"{'was' if exploration.frontier == 1 else 'were'} not looked at, and nobody knows what "
+            f"{'was' if exploration.frontier == 1 else 'were'} not looked at, and nobody knows "
+            "what "
             f"lies behind. So there is no stationary distribution here, no entropy rate of all "
-            f"texts, no mixing time and no spectrum: each is a number of the long run, and any text "
-            f"that leaves the explored part may spend its long run anywhere.",
+            "texts, no mixing time and no spectrum: each is a number of the long run, and any "
+            f"text that leaves the explored part may spend its long run anywhere.",
             "To know more, explore on: fsm-gpt explore MODEL --resume FILE --max-states N, or "
             "explore(model, resume=exploration, max_states=N). A decoding rule that keeps fewer "
-            "tokens makes the machine smaller. Once nothing is left to look at, the report says all "
-            "that it says of any chain.",
+            "tokens makes the machine smaller. Once nothing is left to look at, the report says "
+            "all that it says of any chain.",
         ),
     )
 

@@ -2,7 +2,8 @@
 
 Where the exploration stopped early, only what happens before a text leaves it is known. These
 numbers are of three kinds: of the first tokens (:mod:`fsm_gpt.markov.first_tokens`), which hold to
-their bounds; of the loops that were reached, each a closed class of the whole machine, since a state
+their bounds; of the loops that were reached, each a closed class of the whole machine, since a
+state
 that was explored has all its transitions; and of how likely a text ends in one of them, from both
 sides (:mod:`fsm_gpt.markov.bounds`).
 """
@@ -170,9 +171,7 @@ def _hitting(chain: Chain, states: Ids) -> HittingBounds | Absent:
     return ask(lambda: hitting_bounds(chain, states.tolist()))
 
 
-def _from_start(
-    bounds: HittingBounds | Absent, found: Exploration
-) -> tuple[float, float] | Absent:
+def _from_start(bounds: HittingBounds | Absent, found: Exploration) -> tuple[float, float] | Absent:
     return bounds if isinstance(bounds, Absent) else bounds.from_start(found.start)
 
 
@@ -204,7 +203,7 @@ def _round(chain: Chain, states: Ids, period: int) -> tuple[int, ...] | None:
 
 
 def _following(chain: Chain) -> Any:
-    """A function from a state to its likeliest token, the lowest of equal ones, and what follows."""
+    """From a state to its likeliest token, the lowest of equal ones, and to what follows."""
     edges = chain.raw_edges()
     start = np.searchsorted(edges.source, np.arange(chain.n_states + 1))
 

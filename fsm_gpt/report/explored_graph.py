@@ -1,6 +1,7 @@
-"""The graph of an explored machine, with its frontier: what was not looked at is a state with a mark.
+"""The graph of an explored machine, with its frontier: what was not looked at has a mark.
 
-Columns are tokens from the prompts, where there are few; else the states stand on a circle. Outlines
+Columns are tokens from the prompts, where there are few; else the states stand on a circle.
+Outlines
 say what is known: a loop that was reached is never left (solid; double where it is one state), of
 all other states that is open (thin). The dashed disc in the colour of warnings stands for all that
 was not looked at. Where more states were explored than can be read, those are drawn in which a text
@@ -183,7 +184,7 @@ def _gathered(
 ) -> tuple[Ids, Ids, Ids, npt.NDArray[np.float64]]:
     """The transitions, with several tokens that lead from a state to one mark as one of them."""
     kept = target < k
-    columns = [[source[kept]], [token[kept]], [target[kept]], [p[kept]]]
+    columns: list[list[Any]] = [[source[kept]], [token[kept]], [target[kept]], [p[kept]]]
     for mark, several in ((k, V + 1), (k + 1, V + 2)):
         here = target == mark
         states, number = np.unique(source[here], return_inverse=True)
@@ -329,9 +330,7 @@ class _Pen(Pen):
             y = centre[1] + (5.0 if below else 0.0)
             ink = self.colours.alert if s == drawn.rest else self.colours.ink
             named = short(name, 12)
-            self.text(
-                centre[0], y, named, NAME_SIZE, ink, bold=True, mono=True, gid=f"name-{s}"
-            )
+            self.text(centre[0], y, named, NAME_SIZE, ink, bold=True, mono=True, gid=f"name-{s}")
             if below:
                 self.text(
                     centre[0], centre[1] - 9, below, MASS_SIZE, self.colours.ink, gid=f"mass-{s}"

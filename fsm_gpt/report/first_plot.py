@@ -1,11 +1,11 @@
-"""The first tokens of a text in two curves: what is left of the explored part, and what is not known.
+"""The first tokens of a text in two curves: who has left the explored part, and what is known.
 
 In both the area between the two sides is what the exploration leaves open.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,9 +63,7 @@ def uncertainty_plot(found: FirstTokens, *, ax: Axes | None = None, dark: bool =
     colours = palette(dark)
     ax = axes_for(ax, (5.2, 3.0), dark=dark)
     n = np.arange(1, found.tokens + 1)
-    ax.fill_between(
-        n, found.bits_low, found.bits_high, color=colours.mass, alpha=0.16, linewidth=0
-    )
+    ax.fill_between(n, found.bits_low, found.bits_high, color=colours.mass, alpha=0.16, linewidth=0)
     ax.plot(n, found.bits_low, color=colours.mass, linewidth=2, zorder=3, **_marks(len(n)))
     if found.left[-1] > 0:
         ax.plot(n, found.bits_high, color=colours.mass, linewidth=1.2, dashes=(4, 3), zorder=3)
@@ -76,7 +74,7 @@ def uncertainty_plot(found: FirstTokens, *, ax: Axes | None = None, dark: bool =
     return ax
 
 
-def _marks(n: int) -> dict[str, float | str]:
+def _marks(n: int) -> dict[str, Any]:
     """Marks where there are few points, so that one alone is seen."""
     return {"marker": "o", "markersize": 5} if n <= 24 else {}
 

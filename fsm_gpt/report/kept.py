@@ -40,7 +40,8 @@ def _machine(facts: Merged, found: MinimalMachine) -> tuple[list[str], list[Any]
     rows = _both(facts)
     if found.is_exact:
         said = [
-            "The machine writes every text with the probability that the chain gives it, so all that "
+            "The machine writes every text with the probability that the chain gives it, so all "
+            "that "
             "can be asked of texts is kept: entropy rate, memory, lengths, patterns, distances to "
             "other chains. Lost is which of the merged contexts a text is in, which nothing that "
             "follows can tell.",
@@ -57,7 +58,12 @@ def _machine(facts: Merged, found: MinimalMachine) -> tuple[list[str], list[Any]
     if found.distance_error != UNCERTIFIED:
         distance = f"absolute error at most {float(found.distance_error):.1e}, proven"
     rows.append(
-        ("total variation of the next token, in the mean", "0", number(found.mean_total_variation), distance)
+        (
+            "total variation of the next token, in the mean",
+            "0",
+            number(found.mean_total_variation),
+            distance,
+        )
     )
     certified = UNCERTIFIED not in (found.error_bound, found.distance_error)
     for n in BOUND_TOKENS:
@@ -75,9 +81,10 @@ def _machine(facts: Merged, found: MinimalMachine) -> tuple[list[str], list[Any]
         "itself: the row of a merged state is the mean of the rows of its contexts, weighted by "
         "time.",
         f"Lost is what tells the merged contexts apart. It costs {number(found.kl_bits_per_token)} "
-        f"bits on each token, as the KL rate of the chain from the machine; the laws of longer texts "
-        f"differ by more, up to the bounds below. The search for machines is greedy: a better one of "
-        f"so many states may exist.",
+        "bits on each token, as the KL rate of the chain from the machine; the laws of longer "
+        "texts "
+        "differ by more, up to the bounds below. The search for machines is greedy: a better "
+        f"one of so many states may exist.",
     ]
     return said, rows
 
@@ -90,7 +97,8 @@ def _lumped(facts: Merged, found: Lumping) -> tuple[list[str], list[Any]]:
         "Kept is where the chain is, as far as the blocks tell: from any start, the probability of "
         "each block after any number of steps, the time until a block is reached, and the share of "
         "time in it are those of the lumped chain.",
-        "Lost is which state of its block the chain is in, and which tokens are written: the tokens "
+        "Lost is which state of its block the chain is in, and which tokens are written: the "
+        "tokens "
         "of the lumped chain are its blocks. The machine that writes the same texts is minimize().",
     ]
     return said, _both(facts)
@@ -104,8 +112,8 @@ def _violated(violation: Violation) -> str:
     if p == q:  # floats that are a rounding apart
         p, q = f"{v.probability:.17g}", f"{v.other_probability:.17g}"
     return (
-        f"The blocks that were given are not lumpable: into {{{into}}} goes {printable(v.state)} with "
-        f"probability {p} and {printable(v.other)}, of the same block, with {q}."
+        f"The blocks that were given are not lumpable: into {{{into}}} goes {printable(v.state)} "
+        f"with probability {p} and {printable(v.other)}, of the same block, with {q}."
     )
 
 
@@ -120,7 +128,8 @@ def _both(facts: Merged) -> list[Any]:
     if symbolic or any(isinstance(rate, Absent) for rate in facts.rates):
         return rows
     ours, theirs = facts.rates
-    assert not isinstance(ours, Absent) and not isinstance(theirs, Absent)
+    assert not isinstance(ours, Absent)
+    assert not isinstance(theirs, Absent)
     if isinstance(facts.found, Lumping):
         rows.append(
             (

@@ -80,8 +80,8 @@ def _section(found: Exploration) -> Beside:
         sentences=(
             f"From {prompts}, {count(found.n_explored, 'state')} can be reached, all within "
             f"{count(deepest, 'token')}, and nothing else: the exploration is complete. So this "
-            f"machine is a chain like any other, and what follows is true of every text that begins "
-            f"with one of the prompts.",
+            "machine is a chain like any other, and what follows is true of every text that "
+            f"begins with one of the prompts.",
         ),
         tables=prompts_and_depths(found),
         numbers=about(found),
@@ -110,6 +110,6 @@ def refuse_options(**given: object) -> None:
     used = [name for name, value in given.items() if value is not None and value != ()]
     if used:
         raise InvalidArgument(
-            f"report: {', '.join(used)} belong{'s' * (len(used) == 1)} to the report of a chain, and "
-            f"this is one of another kind. Leave it out, or give the chain."
+            f"report: {', '.join(used)} belong{'s' * (len(used) == 1)} to the report of a chain, "
+            f"and this is one of another kind. Leave it out, or give the chain."
         )

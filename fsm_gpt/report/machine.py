@@ -195,6 +195,11 @@ def _sizes(minimal: MinimalMachine, causal: CausalStates | Absent) -> Table:
 
 
 def order_in_words(tokens: float | None) -> str:
+    """The Markov order of a machine.
+
+    >>> order_in_words(None), order_in_words(math.inf), order_in_words(3.0)
+    ('not decided', 'infinite', '3')
+    """
     if tokens is None:
         return "not decided"
     return "infinite" if math.isinf(tokens) else f"{tokens:g}"

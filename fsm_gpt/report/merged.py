@@ -23,7 +23,6 @@ from fsm_gpt.report.headline import first_upper, what_it_is
 from fsm_gpt.report.kept import kept_and_lost
 from fsm_gpt.report.machine import leads, names_in_words, order_in_words, prices
 from fsm_gpt.report.merged_facts import Merged, mass_of_states, merged_facts
-from fsm_gpt.report.pareto_plot import pareto_plot
 from fsm_gpt.report.paper import (
     Barred,
     Card,
@@ -36,6 +35,7 @@ from fsm_gpt.report.paper import (
     origins,
     table_of_answers,
 )
+from fsm_gpt.report.pareto_plot import pareto_plot
 from fsm_gpt.report.tables import Table
 from fsm_gpt.report.told import part_of
 from fsm_gpt.report.words import count, decimal, next_tokens, number, printable
@@ -74,7 +74,7 @@ class MergedReport(Gathered):
         facts = self.facts
         lumped = isinstance(facts.found, Lumping)
         rule = facts.original.decoding
-        parts = [kept_and_lost(facts), _drawn(facts), _states(facts)]
+        parts: list[Part | None] = [kept_and_lost(facts), _drawn(facts), _states(facts)]
         if not lumped:
             parts += [_remembered(facts), _curve(facts), _paid(facts)]
         return Paper(
@@ -269,7 +269,7 @@ def _states(facts: Merged) -> Part:
         f"Each {what} stands for some of the {original.n_states:,} states of the chain, "
         f"{'seen as one' if blocks else 'after which the same texts follow'}."
     )
-    if not blocks and not found.is_exact:
+    if isinstance(found, MinimalMachine) and not found.is_exact:
         said = (
             f"Each {what} stands for some of the {original.n_states:,} states of the chain. What "
             f"follows after these is not quite the same; its row is their mean, weighted by time."
@@ -326,8 +326,8 @@ def _remembered(facts: Merged) -> Part:
         ]
         rows.append((words, *cells, _at_most(both[1], error)))
     said = [
-        "C is what has to be remembered to foretell as well as can be, E what the past tells of the "
-        "future, at most C; their difference is remembered and never told."
+        "C is what has to be remembered to foretell as well as can be, E what the past tells of "
+        "the future, at most C; their difference is remembered and never told."
     ]
     said += [str(one) for one in both if isinstance(one, Absent)]
     return Part(
@@ -383,8 +383,8 @@ def _curve(facts: Merged) -> Part:
             Figure(
                 name="pareto",
                 draw=lambda: pareto_plot(curve, marked),
-                caption=f"The cheapest machine that was found for each number of states; the one of "
-                f"this page, of {count(marked, 'state')}, is marked.",
+                caption=f"The cheapest machine that was found for each number of states; the one "
+                f"of this page, of {count(marked, 'state')}, is marked.",
             ),
         ),
         tables=(prices(curve, marked),),
@@ -432,7 +432,14 @@ def _paid(facts: Merged) -> Part | None:
             Barred(
                 table=Table(
                     caption=f"Contexts by what they pay{more}",
-                    heads=("context", "stands in", "its row", "row of the machine", "bits", "share"),
+                    heads=(
+                        "context",
+                        "stands in",
+                        "its row",
+                        "row of the machine",
+                        "bits",
+                        "share",
+                    ),
                     rows=tuple(rows),
                     words=(0, 1, 2, 3),
                 ),
@@ -453,7 +460,12 @@ def _file(facts: Merged) -> Any:
     chosen = range(min(N, MOST_FILED))
     which = f"; the first {MOST_FILED:,} of {N:,}" if N > MOST_FILED else ""
     rows = (
-        [s, printable(original.label(s)), int(found.block[s]), printable(facts.chain.label(int(found.block[s])))]
+        [
+            s,
+            printable(original.label(s)),
+            int(found.block[s]),
+            printable(facts.chain.label(int(found.block[s]))),
+        ]
         for s in chosen
     )
     heads = ("id", "label", "machine_state", "machine_label")

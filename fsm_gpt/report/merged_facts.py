@@ -1,4 +1,4 @@
-"""What is known of a machine of merged states beside the chain that it was made of: gathered once."""
+"""What is known of a machine of merged states beside the chain that it was made of."""
 
 from __future__ import annotations
 
@@ -151,4 +151,6 @@ def _causal(found: CausalStates | Absent) -> Any:
 def _plain(value: Any) -> Any:
     if isinstance(value, Absent):
         return value.to_dict()
-    return {name: _plain(item) for name, item in value.items()} if isinstance(value, dict) else value
+    return (
+        {name: _plain(item) for name, item in value.items()} if isinstance(value, dict) else value
+    )

@@ -35,7 +35,9 @@ def pareto_plot(
     here = np.flatnonzero(curve.n_states == (marked or -1))
     if len(here):
         x, y = float(n[here[0]]), float(kl[here[0]])
-        ax.scatter([x], [y], s=110, facecolors="none", edgecolors=colours.ink, linewidths=1.5, zorder=4)
+        ax.scatter(
+            [x], [y], s=110, facecolors="none", edgecolors=colours.ink, linewidths=1.5, zorder=4
+        )
         left = x > float(n[-1]) ** 0.6
         states = f"{int(x):,} state{'s' * (x != 1)}"
         ax.annotate(

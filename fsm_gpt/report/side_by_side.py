@@ -106,7 +106,7 @@ def two_memories_plot(
         ("model", model, colours.mass, "o"),
     ):
         h = np.asarray(curve, dtype=float)
-        marks = {"marker": sign, "markersize": 6} if len(h) <= 24 else {}
+        marks: dict[str, Any] = {"marker": sign, "markersize": 6} if len(h) <= 24 else {}
         ax.plot(np.arange(len(h)), h, color=colour, linewidth=2, zorder=3, **marks)
         ends.append((name, len(h) - 1, float(h[-1]), colour))
     longest = max(end[1] for end in ends)

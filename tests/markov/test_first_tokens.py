@@ -69,7 +69,9 @@ def test_against_every_text_by_brute_force() -> None:
     chain, T = part.chain, 4
     edges = chain.edges()
     ways: dict[int, list[tuple[int, float]]] = {}
-    for u, v, p in zip(edges.source.tolist(), edges.target.tolist(), edges.probability, strict=True):
+    for u, v, p in zip(
+        edges.source.tolist(), edges.target.tolist(), edges.probability, strict=True
+    ):
         ways.setdefault(u, []).append((v, float(p)))
     texts = [((s,), p) for s, p in enumerate(part.start.tolist()) if p]
     for _ in range(T):

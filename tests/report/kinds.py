@@ -1,4 +1,4 @@
-"""What the tests of pages of other kinds share: a model, its explorations, and a reader of pages."""
+"""What the tests of pages of other kinds share: a model, explorations, a reader of pages."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from fsm_gpt.decoding import MinP, TopK
 from fsm_gpt.explore import Exploration, explore
 from tests.report.chains import HOSTILE, windows
 
+#: Of each window the two likeliest tokens are kept.
+TWO = TopK(2)
 LETTERS = "abcdefghijkl"
 CHINESE = "春眠不觉花落"
 
@@ -31,9 +33,7 @@ def model(V: int, L: int, *, temperature: float = 3.0, seed: int = 0) -> Callabl
     return logits
 
 
-def explored(
-    most: int, *, prompts: Any = ("abc", "a"), L: int = 9, rule: Any = TopK(2)
-) -> Exploration:
+def explored(most: int, *, prompts: Any = ("abc", "a"), L: int = 9, rule: Any = TWO) -> Exploration:
     """A part of a model of twelve letters."""
     return explore(
         model(12, L), list(prompts), decoding=rule, vocabulary=LETTERS, context=L, max_states=most
@@ -87,7 +87,9 @@ def near(chain: Chain, *, seed: int = 7, share: float = 0.2) -> Chain:
 def cells(page: str, caption: str) -> list[list[str]]:
     """The rows of the table with this caption, as text."""
     (table,) = re.findall(
-        rf"<table[^>]*>\s*<caption>{re.escape(html.escape(caption))}</caption>.*?</table>", page, re.DOTALL
+        rf"<table[^>]*>\s*<caption>{re.escape(html.escape(caption))}</caption>.*?</table>",
+        page,
+        re.DOTALL,
     )
     rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
     return [
