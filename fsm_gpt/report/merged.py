@@ -8,23 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from fsm_gpt.decoding import in_words
 from fsm_gpt.markov.causal import CausalStates
-from fsm_gpt.markov.compare import Comparison
 from fsm_gpt.markov.lumping import Lumping
 from fsm_gpt.markov.minimal_machine import MinimalMachine
-from fsm_gpt.markov.pareto import ParetoCurve
-from fsm_gpt.markov.stationary import heaviest
 from fsm_gpt.report.absent import Absent
 from fsm_gpt.report.graph import GRAPH_LIMIT, state_graph
 from fsm_gpt.report.headline import first_upper, what_it_is
 from fsm_gpt.report.kept import kept_and_lost
-from fsm_gpt.report.machine import leads, names_in_words, order_in_words, prices
-from fsm_gpt.report.merged_facts import Merged, mass_of_states, merged_facts
+from fsm_gpt.report.machine import names_in_words
+from fsm_gpt.report.merged_facts import Merged, merged_facts
+from fsm_gpt.report.merged_memory import memory_of_both, other_machines
+from fsm_gpt.report.merged_states import what_states_stand_for, where_it_is_paid
 from fsm_gpt.report.paper import (
-    Barred,
     Card,
     Figure,
     Gathered,
@@ -35,11 +31,7 @@ from fsm_gpt.report.paper import (
     origins,
     table_of_answers,
 )
-from fsm_gpt.report.pareto_plot import pareto_plot
-from fsm_gpt.report.tables import Table
-from fsm_gpt.report.told import part_of
-from fsm_gpt.report.words import count, decimal, next_tokens, number, printable
-from fsm_gpt.result import UNCERTIFIED, Bound
+from fsm_gpt.report.words import count, number, printable
 
 __all__ = ["MergedReport", "merged"]
 
@@ -74,9 +66,13 @@ class MergedReport(Gathered):
         facts = self.facts
         lumped = isinstance(facts.found, Lumping)
         rule = facts.original.decoding
-        parts: list[Part | None] = [kept_and_lost(facts), _drawn(facts), _states(facts)]
+        parts: list[Part | None] = [
+            kept_and_lost(facts),
+            _drawn(facts),
+            what_states_stand_for(facts),
+        ]
         if not lumped:
-            parts += [_remembered(facts), _curve(facts), _paid(facts)]
+            parts += [memory_of_both(facts), other_machines(facts), where_it_is_paid(facts)]
         return Paper(
             eyebrow=("Lumping report" if lumped else "Machine report")
             + (f" · decoding {in_words(rule)}" if rule else ""),
@@ -206,9 +202,6 @@ def _rates(facts: Merged) -> tuple[Card, ...]:
     )
 
 
-# ---- the sections ----
-
-
 def _drawn(facts: Merged) -> Part:
     n = facts.chain.n_states
     name, nav, title = "machine", "Machine", "The machine as an automaton"
@@ -227,226 +220,6 @@ def _drawn(facts: Merged) -> Part:
         nav=nav,
         title=title,
         figures=(Figure(name="machine", draw=lambda: state_graph(facts.chain), caption=caption),),
-    )
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= SIGNS else f"…{name[-SIGNS:]}"
-
-
-def _states(facts: Merged) -> Part:
-    found, chain, original = facts.found, facts.chain, facts.original
-    mass = mass_of_states(facts)
-    n = chain.n_states
-    sizes = np.bincount(found.block, minlength=n)
-    order = np.arange(n)
-    if n > GRAPH_LIMIT:
-        order = heaviest(sizes.astype(float) if mass is None else mass, min(n, MOST_ROWS))
-    edges = chain.edges()
-    rows, shares = [], []
-    for s in order.tolist():
-        members = np.flatnonzero(found.block == s)
-        named = [printable(_cut(name)) for name in original.labels(members[:MOST_NAMED])]
-        more = f" and {len(members) - MOST_NAMED:,} more" if len(members) > MOST_NAMED else ""
-        share = "—" if mass is None else decimal(facts.stationary.pi[s], 5)  # type: ignore[union-attr]
-        rows.append(
-            (
-                printable(chain.label(s)),
-                f"{len(members):,}",
-                ", ".join(named) + more,
-                share,
-                printable(next_tokens(chain, s)),
-                printable(leads(chain, s, edges)),
-            )
-        )
-        shares.append(
-            sizes[s] / sizes.max() if mass is None else float(mass[s]) / float(mass.max())
-        )
-    blocks = isinstance(found, Lumping)
-    cut = f", the {len(rows)} heaviest of {n:,}" if len(rows) < n else ""
-    what = "block" if blocks else "state of the machine"
-    said = (
-        f"Each {what} stands for some of the {original.n_states:,} states of the chain, "
-        f"{'seen as one' if blocks else 'after which the same texts follow'}."
-    )
-    if isinstance(found, MinimalMachine) and not found.is_exact:
-        said = (
-            f"Each {what} stands for some of the {original.n_states:,} states of the chain. What "
-            f"follows after these is not quite the same; its row is their mean, weighted by time."
-        )
-    return Part(
-        name="states",
-        nav="States",
-        title="What each state stands for",
-        sentences=(said,),
-        barred=(
-            Barred(
-                table=Table(
-                    caption=("Blocks" if blocks else "States") + cut,
-                    heads=("state", "stands for", "which are", "π", "next token", "leads to"),
-                    rows=tuple(rows),
-                    words=(0, 2, 4, 5),
-                ),
-                shares=tuple(float(share) for share in shares),
-            ),
-        ),
-    )
-
-
-def _remembered(facts: Merged) -> Part:
-    """C, h, E and crypticity of the chain and of the machine."""
-    name, nav, title = "memory", "Memory", "How much there is to remember"
-    both = facts.causal
-    if all(isinstance(one, Absent) for one in both):
-        return Part(name=name, nav=nav, title=title, absent=str(both[0]))
-    lines: tuple[tuple[str, Any, Any], ...] = (
-        ("Causal states", lambda a: f"{a.n_states:,}", None),
-        (
-            "Statistical complexity C, bits",
-            lambda a: number(a.statistical_complexity_bits),
-            lambda a: a.error_bound,
-        ),
-        (
-            "Excess entropy E, bits",
-            lambda a: number(a.excess_entropy_bits),
-            lambda a: a.excess_entropy_error_bits,
-        ),
-        ("Crypticity C − E, bits", lambda a: number(a.crypticity_bits), _crypticity_error),
-        (
-            "Entropy rate h, bits per token",
-            lambda a: number(a.entropy_rate_bits_per_token),
-            lambda a: a.error_bound,
-        ),
-        ("Markov order, tokens", lambda a: order_in_words(a.markov_order), None),
-    )
-    rows = []
-    for words, of, error in lines:
-        cells = [
-            "—" if isinstance(one, Absent) else f"{of(one)}{_unsure(one, error)}" for one in both
-        ]
-        rows.append((words, *cells, _at_most(both[1], error)))
-    said = [
-        "C is what has to be remembered to foretell as well as can be, E what the past tells of "
-        "the future, at most C; their difference is remembered and never told."
-    ]
-    said += [str(one) for one in both if isinstance(one, Absent)]
-    return Part(
-        name=name,
-        nav=nav,
-        title=title,
-        sentences=tuple(said),
-        tables=(
-            Table(
-                caption="Memory of the chain and of the machine",
-                heads=("quantity", "chain", "machine", "error at most, machine"),
-                rows=tuple(rows),
-                words=(0,),
-            ),
-        ),
-    )
-
-
-def _crypticity_error(found: CausalStates) -> Bound:
-    """C − E is wrong by no more than both together."""
-    if UNCERTIFIED in (found.error_bound, found.excess_entropy_error_bits):
-        return UNCERTIFIED
-    return float(found.error_bound) + float(found.excess_entropy_error_bits)
-
-
-def _unsure(found: CausalStates, error: Any) -> str:
-    return " uncertified" if error is not None and error(found) == UNCERTIFIED else ""
-
-
-def _at_most(found: CausalStates | Absent, error: Any) -> str:
-    if isinstance(found, Absent):
-        return "—"
-    if error is None:
-        return "exact"
-    bound = error(found)
-    return str(bound) if bound == UNCERTIFIED else f"{bound:.1e}"
-
-
-def _curve(facts: Merged) -> Part:
-    name, nav, title = "pareto", "Pareto curve", "States against price"
-    curve = facts.pareto
-    if not isinstance(curve, ParetoCurve):
-        return Part(name=name, nav=nav, title=title, absent=str(curve))
-    if len(curve.machines) < 2 or curve.machines[0].kl_bits == 0:
-        said = "One state writes exactly what the chain writes, so there is nothing to choose from."
-        return Part(name=name, nav=nav, title=title, sentences=(said,))
-    marked = facts.chain.n_states
-    return Part(
-        name=name,
-        nav=nav,
-        title=title,
-        figures=(
-            Figure(
-                name="pareto",
-                draw=lambda: pareto_plot(curve, marked),
-                caption=f"The cheapest machine that was found for each number of states; the one "
-                f"of this page, of {count(marked, 'state')}, is marked.",
-            ),
-        ),
-        tables=(prices(curve, marked),),
-    )
-
-
-def _paid(facts: Merged) -> Part | None:
-    """After which contexts the price is paid."""
-    found, answer = facts.found, facts.comparison
-    if isinstance(found, MinimalMachine) and found.is_exact:
-        return None
-    name, nav, title = "paid", "Where it is paid", "Where the price is paid"
-    if not isinstance(answer, Comparison):
-        return Part(name=name, nav=nav, title=title, absent=str(answer))
-    share = np.asarray(answer.share_by_state, dtype=float)
-    total = float(share.sum())
-    order = [i for i in answer.worst(MOST_CONTEXTS).tolist() if share[i] > 0]
-    if not order or not np.isfinite(total):
-        return None
-    rows = []
-    for i in order:
-        state = found.original.state(int(answer.ids[i]))
-        block = int(found.block[state])
-        rows.append(
-            (
-                printable(_cut(answer.label(i))),
-                printable(facts.chain.label(block)),
-                printable(next_tokens(found.original, state)),
-                printable(next_tokens(facts.chain, block)),
-                decimal(share[i]),
-                part_of(float(share[i]) / total),
-            )
-        )
-    n = int((share > 0).sum())
-    more = f", the {len(rows)} dearest of {n:,}" if n > len(rows) else ""
-    return Part(
-        name=name,
-        nav=nav,
-        title=title,
-        sentences=(
-            f"Of {number(total)} bits per token, each context pays its share of time times the "
-            f"divergence of its row from that of the state that stands for it.",
-        ),
-        barred=(
-            Barred(
-                table=Table(
-                    caption=f"Contexts by what they pay{more}",
-                    heads=(
-                        "context",
-                        "stands in",
-                        "its row",
-                        "row of the machine",
-                        "bits",
-                        "share",
-                    ),
-                    rows=tuple(rows),
-                    words=(0, 1, 2, 3),
-                ),
-                shares=tuple(float(share[i]) / float(share[order[0]]) for i in order),
-                colour="token-1",
-            ),
-        ),
     )
 
 

@@ -47,7 +47,9 @@ def test_what_a_part_cannot_answer_is_refused(fsm_gpt, files: Path) -> None:
     before = {path.name for path in files.iterdir()}
     assert "explored under its own decoding rule" in fsm_gpt("report", "part", "--greedy").error
     assert "--text cannot be answered" in fsm_gpt("report", "part", "--text", "abc").error
-    assert "--stop and --pattern" in fsm_gpt("report", "part", "--stop", "a", "--pattern", "b").error
+    assert (
+        "--stop and --pattern" in fsm_gpt("report", "part", "--stop", "a", "--pattern", "b").error
+    )
     assert {path.name for path in files.iterdir()} == before
     assert fsm_gpt("report", "whole", "--greedy", "-o", "w.html").code == 0
 
