@@ -37,6 +37,16 @@ class Mutant(NamedTuple):
 
 MUTANTS = [
     Mutant(
+        "what is left open of an entropy is that of the next token after",
+        "low + left[:T] * math.log2",
+        "low + left[1:] * math.log2",
+    ),
+    Mutant(
+        "visits of the first tokens without the start",
+        "        visits += x\n        found = mean_entropy",
+        "        visits += x * (n > 0)\n        found = mean_entropy",
+    ),
+    Mutant(
         "period without the step",
         "level[source] + 1 - level[target]",
         "level[source] - level[target]",

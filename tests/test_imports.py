@@ -70,7 +70,7 @@ USES = {
     "sensitivity": {"extract", "markov"},
     "learning": {"markov"},
     "watch": {"learning", "extract", "gpt"},
-    "report": {"markov", "capacity", "files", "learning"},
+    "report": {"markov", "capacity", "files", "learning", "explore"},
     "cli": {"report", "gpt", "extract", "explore", "io", "simulate", "headers", "sampling"}
     | {"patterns", "sensitivity", "watch"},
     "__main__": {"cli"},

@@ -39,6 +39,7 @@ __all__ = [
     "read_to_analyse",
     "refuse_neither",
     "refuse_to_analyse",
+    "refuse_to_read",
     "truncate_option",
     "vocabulary_option",
     "watch_long_run",
@@ -151,20 +152,25 @@ def read_chain(
     from fsm_gpt.io.read import is_chain_file, load
 
     if is_chain_file(path) and not checkpoint_only:
-        if how.of_checkpoints:
-            raise click.UsageError(
-                f"{shown(path)} holds a chain, and --vocabulary, --heads, --short-contexts, "
-                f"--truncate-to, --dtype and --device are for checkpoints. Extract the chain anew "
-                f"with them.",
-                click.get_current_context(),
-            )
-        need = LOADING * os.path.getsize(path) / 2**30
-        _refuse_above(how, need, f"{shown(path)}: reading it")
+        refuse_to_read(path, how)
         chain = load(path)
         return chain.with_decoding(*decoding) if decoding else chain
     if not checkpoint_only:
         refuse_neither(path)
     return extracted(read_model(path, how, where="extract"), how, decoding)
+
+
+def refuse_to_read(path: str, how: Reading) -> None:
+    """Refuse options that a chain file has no use for, and a file that is too large."""
+    if how.of_checkpoints:
+        raise click.UsageError(
+            f"{shown(path)} holds a chain, and --vocabulary, --heads, --short-contexts, "
+            f"--truncate-to, --dtype and --device are for checkpoints. Extract the chain anew "
+            f"with them.",
+            click.get_current_context(),
+        )
+    need = LOADING * os.path.getsize(path) / 2**30
+    _refuse_above(how, need, f"{shown(path)}: reading it")
 
 
 def read_to_analyse(path: str, how: Reading, *, decoding: Sequence[Rule] = ()) -> Chain:

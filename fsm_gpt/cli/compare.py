@@ -9,9 +9,10 @@ import click
 
 from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse, watch_long_run
 from fsm_gpt.cli.compared import Extras, Undefined, show
-from fsm_gpt.cli.console import json_option, show_json, working
+from fsm_gpt.cli.console import command_line, json_option, show_json, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
-from fsm_gpt.cli.inputs import FILE, read_text
+from fsm_gpt.cli.inputs import FILE, page_option, read_text, ready_for_page
+from fsm_gpt.cli.show import show_page
 from fsm_gpt.errors import FsmGptError
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ __all__ = ["compare"]
 @click.command(
     cls=DecodingCommand,
     short_help="A model against a reference.",
-    epilog="\b\nExample:\n  fsm-gpt compare --text input.txt model.safetensors",
+    epilog="\b\nExample:\n  fsm-gpt compare --text input.txt model.safetensors\n"
+    "  fsm-gpt compare one.safetensors other.safetensors --output page.html",
 )
 @click.argument("files", nargs=-1, type=FILE, metavar="[REFERENCE] MODEL")
 @click.option(
@@ -45,6 +47,7 @@ __all__ = ["compare"]
     metavar="N",
     help="For how many tokens the model goes on alone.",
 )
+@page_option
 @chain_options
 @decoding_options
 @json_option
@@ -53,6 +56,7 @@ def compare(
     text: str | None,
     order: int | None,
     drift: int,
+    output: str | None,
     how: Reading,
     decoding: tuple[Rule, ...],
     as_json: bool,
@@ -63,10 +67,11 @@ def compare(
     may have different lengths. With --text the reference is the chain of a text, read with the
     model's context and vocabulary. Beside the cost stand how far apart the two write, how far
     both are from unigrams and bigrams, whether the model is calibrated, and how the entropy of
-    its own texts drifts. Decoding options apply to MODEL alone, --vocabulary and the like to
-    whichever is a checkpoint.
+    its own texts drifts. With --output a page shows the two side by side. Decoding options apply
+    to MODEL alone, --vocabulary and the like to whichever is a checkpoint.
     """
     _right_number(files, text)
+    ready_for_page(output, *files, how.vocabulary)
     words = None if text is None else read_text(text)
     hows = _reading(files, how)
     model = read_to_analyse(files[-1], hows[-1], decoding=decoding)
@@ -84,14 +89,30 @@ def compare(
         found = measure(reference, model)
         watch_long_run(found.chain, note)
         extras = _extras(found, drift)
-    if as_json:
         named = {"reference": files[0] if text is None else "the text", "model": files[-1]}
         if order is not None:
             named["reference"] += f", order {order}"
+        if output is not None:
+            note("drawing")
+            _write(found, named, output, drift)
+    if as_json:
         document = {**named, **found.to_dict(), "share_by_state": _plain(found)}
-        show_json({**document, **{name: answer.to_dict() for name, answer in extras.named()}})
-    else:
-        show(found, extras)
+        document |= {name: answer.to_dict() for name, answer in extras.named()}
+        show_json(document if output is None else {**document, "report": output})
+        return
+    show(found, extras)
+    if output is not None:
+        show_page(output)
+
+
+def _write(found: Comparison, named: dict[str, str], output: str, drift: int) -> None:
+    """The page of the two."""
+    from fsm_gpt.report.compared import compared
+    from fsm_gpt.report.paper import PaperReport
+
+    names = named["reference"], named["model"]
+    known = {"command": command_line()}
+    PaperReport(compared(found, names, known, drift=drift)).save(output)
 
 
 def _right_number(files: tuple[str, ...], text: str | None) -> None:

@@ -29,10 +29,12 @@ __all__ = [
     "FILE",
     "Choice",
     "output_option",
+    "page_option",
     "prompt_options",
     "read_prompt_options",
     "read_text",
     "read_vocabulary_option",
+    "ready_for_page",
     "ready_to_write",
 ]
 
@@ -210,6 +212,25 @@ def output_option(default: str | None, what: str) -> Callable[..., Any]:
         metavar="FILE",
         help=f"Where to write {what}.",
     )
+
+
+page_option = click.option(
+    "--output",
+    "-o",
+    type=FILE,
+    metavar="FILE",
+    help="Also write a report: a page, or .md or .json by the end of the name.",
+)
+
+
+def ready_for_page(output: str | None, *inputs: str | None) -> None:
+    """Find out before long work that a report can be written, where one is asked for."""
+    if output is None:
+        return
+    from fsm_gpt.report.written import report_format
+
+    ready_to_write(output, *inputs)
+    report_format(output)
 
 
 def ready_to_write(output: str, *inputs: str | None) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fsm_gpt.cli.chains import Reading, chain_options, read_to_analyse, watch_long_run
-from fsm_gpt.cli.console import json_option, show_json, working
+from fsm_gpt.cli.console import command_line, json_option, show_json, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
-from fsm_gpt.cli.inputs import FILE, ready_to_write
+from fsm_gpt.cli.inputs import FILE, page_option, ready_for_page, ready_to_write
 from fsm_gpt.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ MOST_ROWS = 16
 @click.command(
     cls=DecodingCommand,
     short_help="The fewest states, exact or at a price.",
-    epilog="\b\nExample:\n  fsm-gpt minimize chain.safetensors --max-states 5 --graph machine.png",
+    epilog="\b\nExample:\n  fsm-gpt minimize chain.safetensors --max-states 5 --graph machine.png\n"
+    "  fsm-gpt minimize chain.safetensors --output machine.html",
 )
 @click.argument("chain_or_checkpoint", type=FILE)
 @click.option(
@@ -43,6 +44,7 @@ MOST_ROWS = 16
 @click.option("--pareto", is_flag=True, help="Show states against price, also for the exact one.")
 @click.option("--save", type=FILE, metavar="FILE", help="Write the machine as a chain file.")
 @click.option("--graph", type=FILE, metavar="FILE", help="Draw the machine: a .png or .svg file.")
+@page_option
 @chain_options
 @decoding_options
 @json_option
@@ -53,6 +55,7 @@ def minimize(
     pareto: bool,
     save: str | None,
     graph: str | None,
+    output: str | None,
     how: Reading,
     decoding: tuple[Rule, ...],
     as_json: bool,
@@ -63,7 +66,8 @@ def minimize(
     --max-states or --max-kl-rate states that are nearly alike are merged as well. The price is
     the KL rate, in bits per token, that is lost by predicting the chain by the machine; the
     machine is the best that a greedy search found. Decoding options apply first, in the order
-    in which they are typed. JSON names the states of machines of 1,024 states at most.
+    in which they are typed. With --output a page says what the machine keeps and what it loses.
+    JSON names the states of machines of 1,024 states at most.
     """
     if graph is not None and Path(graph).suffix.lower() not in (".png", ".svg"):
         raise click.UsageError(
@@ -71,9 +75,10 @@ def minimize(
             f"written.",
             click.get_current_context(),
         )
-    for output in (save, graph):
-        if output is not None:
-            ready_to_write(output, chain_or_checkpoint, how.vocabulary)
+    for file in (save, graph):
+        if file is not None:
+            ready_to_write(file, chain_or_checkpoint, how.vocabulary)
+    ready_for_page(output, chain_or_checkpoint, how.vocabulary)
     chain = read_to_analyse(chain_or_checkpoint, how, decoding=decoding)
     from fsm_gpt.markov.minimize import minimize as smallest
 
@@ -87,6 +92,12 @@ def minimize(
             raise InvalidArgument(_in_options(str(error))) from None
         curve = found.pareto() if pareto else None
     files = _write(found, save, graph)
+    if output is not None:
+        from fsm_gpt.report.kinds import report_of
+
+        with working("drawing"):
+            report_of(found, provenance={"command": command_line()}).save(output)
+        files["report"] = output
     if as_json:
         document = {"chain": chain_or_checkpoint, **_document(found), "files": files}
         show_json(document if curve is None else {**document, "pareto": curve.to_dict()})
@@ -96,8 +107,8 @@ def minimize(
         click.echo(str(curve))
     if found.n_states <= MOST_LISTED:
         click.echo(found.chain.listing(limit=MOST_ROWS))
-    for kind, file in files.items():
-        click.echo(f"{kind}: {file}")
+    for kind, place in files.items():
+        click.echo(f"{kind}: {place}")
 
 
 def _in_options(said: str) -> str:

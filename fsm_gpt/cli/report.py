@@ -10,6 +10,7 @@ from fsm_gpt.cli.ask.machine import stop_option, typed
 from fsm_gpt.cli.chains import Reading, chain_options, check_text, watch_long_run
 from fsm_gpt.cli.console import command_line, json_option, say, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
+from fsm_gpt.cli.explored import Asked, is_explored, report_explored
 from fsm_gpt.cli.inputs import FILE, output_option, read_text, ready_to_write
 from fsm_gpt.cli.model_sizes import sizes_of
 from fsm_gpt.cli.own_text import of_text
@@ -30,7 +31,8 @@ SEED = 1337
     cls=DecodingCommand,
     short_help="One HTML page about a chain, or about a text of yours.",
     epilog="\b\nExample:\n  fsm-gpt report --text my.txt\n"
-    "  fsm-gpt report ckpt.pt --text input.txt --vocabulary meta.pkl",
+    "  fsm-gpt report ckpt.pt --text input.txt --vocabulary meta.pkl\n"
+    "  fsm-gpt report machine.safetensors",
 )
 @click.argument("checkpoint_or_chain", type=FILE, required=False)
 @click.option(
@@ -83,6 +85,11 @@ def report(
     folder. A model with too many windows to enumerate is cut to as many of its last tokens
     as fit; what can be said of the whole model, its loops and its sampled entropy rate,
     stands beside that.
+    What the file is decides the kind of the report. A machine of fsm-gpt explore has a report
+    also where the search stopped early: what was seen, how much leaks out of it, the loops that
+    were reached. Of a minimal machine it is written by fsm-gpt minimize --output, of two chains
+    by fsm-gpt compare --output.
+
     With --stop it also says how long texts are and where they end; the rest is about the
     chain that goes on. An output that ends in .md or .json is written as Markdown or JSON.
     Decoding options apply in the order in which they are typed.
@@ -93,6 +100,9 @@ def report(
     ready_to_write(output, checkpoint_or_chain, text, how.vocabulary)
     report_format(output)  # an ending that means nothing is refused before the work, too
     words = None if text is None else read_text(text)
+    if checkpoint_or_chain is not None and is_explored(checkpoint_or_chain, decoding):
+        asked = Asked(text=words, stop=stop, patterns=patterns, title=title, output=output)
+        return report_explored(checkpoint_or_chain, how, asked, as_json=as_json)
     trained = None
     if checkpoint_or_chain is None:
         assert words is not None
@@ -130,6 +140,7 @@ def report(
             title = "A GPT trained on a text of yours"
         write_report(facts, output, title=title)
     show_facts(facts, as_json=as_json, report=output)
+    return None
 
 
 def _refuse_contradictions(

@@ -11,8 +11,9 @@ from fsm_gpt.cli.console import show_json
 
 if TYPE_CHECKING:
     from fsm_gpt.report.facts import Facts
+    from fsm_gpt.report.paper import PaperReport
 
-__all__ = ["show_facts", "write_report"]
+__all__ = ["show_facts", "show_page", "show_paper", "write_report"]
 
 
 def write_report(facts: Facts, output: str, *, title: str | None = None) -> None:
@@ -35,5 +36,19 @@ def show_facts(facts: Facts, *, as_json: bool, report: str | None = None) -> Non
 
     Console(highlight=False).print(summary(facts))
     if report is not None:
-        page = Path(report).suffix.lower() not in (".md", ".json")
-        click.echo(f"report: {Path(report).resolve()}{' (open it in a browser)' if page else ''}")
+        show_page(report)
+
+
+def show_paper(written: PaperReport, said: str, *, as_json: bool, report: str) -> None:
+    """Print what is said of a report of another kind, or all of it as JSON."""
+    if as_json:
+        show_json({**written.facts.to_dict(), "report": report})
+        return
+    click.echo(said)
+    show_page(report)
+
+
+def show_page(report: str) -> None:
+    """Where the report is."""
+    page = Path(report).suffix.lower() not in (".md", ".json")
+    click.echo(f"report: {Path(report).resolve()}{' (open it in a browser)' if page else ''}")

@@ -18,12 +18,12 @@ from fsm_gpt.explore.machine import REASONS, Exploration, start_of
 from fsm_gpt.explore.windows import Ids, Index, Windows
 from fsm_gpt.files import Pathlike, atomic_write
 from fsm_gpt.io.format import Tensors
-from fsm_gpt.io.read import load_with, require, tensor_of
+from fsm_gpt.io.read import described, load_with, require, tensor_of
 from fsm_gpt.io.write import content_of
 from fsm_gpt.result import read_only
 from fsm_gpt.space import SomeContexts
 
-__all__ = ["load_exploration", "save_exploration"]
+__all__ = ["is_exploration_file", "load_exploration", "save_exploration"]
 
 KEY, DEPTH, FACTS = "exploration", "exploration.depth", "exploration.facts"
 
@@ -79,6 +79,15 @@ def load_exploration(path: Pathlike) -> Exploration:
     Check the name and the folder.
     """
     return load_with(path, _exploration, what="exploration")
+
+
+def is_exploration_file(path: Pathlike) -> bool:
+    """Whether a file says that it holds an exploration; nothing is said of whether it is whole.
+
+    >>> is_exploration_file("no-such-machine.safetensors")
+    False
+    """
+    return KEY in described(path)
 
 
 def _exploration(chain: Chain, header: dict[str, Any], tensors: Tensors) -> Exploration:

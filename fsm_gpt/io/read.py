@@ -36,7 +36,7 @@ from fsm_gpt.result import read_only
 from fsm_gpt.rows import Numbers, objects
 from fsm_gpt.space import ContextSpace, NamedStates, SomeContexts, States, Vocabulary
 
-__all__ = ["is_chain_file", "load", "load_with", "require", "tensor_of"]
+__all__ = ["described", "is_chain_file", "load", "load_with", "require", "tensor_of"]
 
 T = TypeVar("T")
 
@@ -95,15 +95,33 @@ def is_chain_file(path: Pathlike) -> bool:
     >>> is_chain_file("no-such-chain.safetensors")
     False
     """
+    return _metadata(path) is not None
+
+
+def described(path: Pathlike) -> dict[str, Any]:
+    """What a file says of the chain in it, unchecked; empty where it holds none.
+
+    >>> described("no-such-chain.safetensors")
+    {}
+    """
+    try:
+        header = json.loads(_metadata(path) or "{}")
+    except (ValueError, TypeError, RecursionError):
+        return {}
+    return header if isinstance(header, dict) else {}
+
+
+def _metadata(path: Pathlike) -> Any:
+    """The entry on the chain in the header of a file; None where there is none."""
     try:
         if not os.path.isfile(path):
-            return False
+            return None
         with open(path, "rb") as file:
             size = int.from_bytes(file.read(8), "little")
             header: Any = json.loads(file.read(size)) if size <= LARGEST_HEADER else None
-        return KEY in header["__metadata__"]
+        return header["__metadata__"][KEY]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False
+        return None
 
 
 def _open(data: bytes) -> tuple[Tensors, dict[str, Any]]:

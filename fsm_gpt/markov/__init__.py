@@ -19,6 +19,7 @@ from fsm_gpt.markov.context_use import ContextUse, context_use
 from fsm_gpt.markov.convergence import ConvergenceBound, convergence_bound
 from fsm_gpt.markov.drift import EntropyDrift, entropy_drift
 from fsm_gpt.markov.entropy import EntropyRate, entropy_rate
+from fsm_gpt.markov.first_tokens import FirstTokens, first_tokens
 from fsm_gpt.markov.functional import HittingTime, KLRate, StationaryProbability, TokenEntropy
 from fsm_gpt.markov.greedy import GreedyMap, greedy_map
 from fsm_gpt.markov.hitting import Hitting, hitting
@@ -73,6 +74,7 @@ __all__ = [
     "EntropyDrift",
     "EntropyRate",
     "ExpectedVisits",
+    "FirstTokens",
     "FundamentalMatrix",
     "GreedyMap",
     "Hitting",
@@ -124,6 +126,7 @@ __all__ = [
     "entropy_rate",
     "eventually",
     "expected_visits",
+    "first_tokens",
     "fundamental_matrix",
     "greedy_map",
     "hitting",

@@ -27,7 +27,14 @@ from fsm_gpt.result import Bounded
 if TYPE_CHECKING:
     from fsm_gpt.report.facts import Facts
 
-__all__ = ["Against", "against_the_data", "beside_the_data"]
+__all__ = [
+    "Against",
+    "against_the_data",
+    "beside_the_data",
+    "calibration_by_state",
+    "in_a_sentence",
+    "n_gram_table",
+]
 
 #: States that are stated most wrongly are listed up to so many.
 MOST_STATES = 8
@@ -77,16 +84,17 @@ def beside_the_data(facts: Facts) -> dict[str, Any]:
     if found is None:
         return {"sentences": [], "tables": []}
     answers = (found.context_distance, found.calibration, found.drift)
-    said = [_sentence(one) for one in answers if not isinstance(one, Absent)]
+    said = [in_a_sentence(one) for one in answers if not isinstance(one, Absent)]
     grams = found.n_gram_distances
     missing = {str(one) for one in (*answers, grams) if isinstance(one, Absent)}
-    tables = [] if isinstance(grams, Absent) else [_n_grams(grams)]
+    tables = [] if isinstance(grams, Absent) else [n_gram_table(grams)]
     if isinstance(found.calibration, Calibration):
-        tables += _by_state(found.calibration)
+        tables += calibration_by_state(found.calibration)
     return {"sentences": [*said, *sorted(missing)], "tables": tables}
 
 
-def _sentence(found: ContextDistance | Calibration | EntropyDrift) -> str:
+def in_a_sentence(found: ContextDistance | Calibration | EntropyDrift, of: str = "data") -> str:
+    """What one of these says; ``of`` is what the model is measured against."""
     if isinstance(found, ContextDistance):
         tokens = "single tokens" if found.n_tokens == 1 else f"{found.n_tokens} tokens in a row"
         apart = number(found.total_variation)
@@ -94,36 +102,40 @@ def _sentence(found: ContextDistance | Calibration | EntropyDrift) -> str:
     if isinstance(found, Calibration):
         return (
             f"State by state, what the model states of its likeliest token and how often that "
-            f"comes in the data differ by {number(found.by_state)} on average; in "
+            f"comes in the {of} differ by {number(found.by_state)} on average; in "
             f"{count(len(found.bin_mass), 'bin')} of confidence (expected calibration error) by "
             f"{number(found.binned)}."
         )
     bits = found.bits_by_step
     return (
-        f"Alone after a context of the data, the model’s next token has {number(float(bits[0]))} "
+        f"Alone after a context of the {of}, the model’s next token has {number(float(bits[0]))} "
         f"bits, {number(float(bits[-1]))} after {count(found.steps, 'token')} and "
         f"{number(found.long_run_bits_per_token)} in the long run; it needs "
-        f"{number(found.cross_entropy_bits_per_token)} for the data."
+        f"{number(found.cross_entropy_bits_per_token)} for the {of}."
     )
 
 
-def _n_grams(found: NGramDistances) -> Table:
+def n_gram_table(found: NGramDistances, of: str = "data") -> Table:
+    """How far both are from n-grams."""
     lines = (
-        ("data from its own n-gram", found.reference_to_its_own_bits),
+        (f"{of} from its own n-gram", found.reference_to_its_own_bits),
         ("model from its own n-gram", found.model_to_its_own_bits),
-        ("the data’s n-gram from the model", found.reference_n_gram_to_model_bits),
-        ("model from the data’s n-gram", found.model_to_reference_n_gram_bits),
+        (f"the {of}’s n-gram from the model", found.reference_n_gram_to_model_bits),
+        (f"model from the {of}’s n-gram", found.model_to_reference_n_gram_bits),
     )
     return Table(
         caption="Distances to n-grams: KL rates in bits per token",
         heads=("KL rate of", *(NAMES.get(k, f"order {k}") for k in found.orders)),
         rows=tuple((name, *(decimal(value) for value in values)) for name, values in lines),
         words=(0,),
-        note="A model in training comes near to the unigram first and then to the bigram.",
+        note="A model in training comes near to the unigram first and then to the bigram."
+        if of == "data"
+        else "",
     )
 
 
-def _by_state(found: Calibration) -> list[Table]:
+def calibration_by_state(found: Calibration, of: str = "data") -> list[Table]:
+    """Where the model is most wrong of its likeliest token, if anywhere."""
     gap = found.pi * np.abs(found.confidence_by_state - found.accuracy_by_state)
     total = float(gap.sum())
     places = [int(i) for i in heaviest(gap, min(MOST_STATES, len(gap))) if gap[i] > 0]
@@ -134,7 +146,7 @@ def _by_state(found: Calibration) -> list[Table]:
         Table(
             caption="The likeliest token: how probable the model says it is, and how often it comes"
             + more,
-            heads=("context", "stated", "in the data", "share of the difference"),
+            heads=("context", "stated", f"in the {of}", "share of the difference"),
             rows=tuple(
                 (
                     found.label(i),

@@ -109,6 +109,8 @@ class Facts:
     """What is known of something larger that the chain is a part of."""
     model: Capacity | NoCapacity | None = None
     """The sizes of the whole model that the chain was made of, where there is one."""
+    exploration: Mapping[str, Any] | None = None
+    """How the chain was found, where it is what prompts lead to."""
     provenance: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
@@ -186,7 +188,10 @@ class Facts:
             about["states"] = chain.labels()
             about["next_token"] = to_json(chain.next_token)
         document = {
-            "schema_version": SCHEMA_VERSION,
+            "schema": SCHEMA_VERSION,
+            "schema_version": SCHEMA_VERSION,  # the name of it in older documents
+            "kind": "chain" if self.exploration is None else "exploration",
+            **({} if self.exploration is None else {"exploration": dict(self.exploration)}),
             "chain": about,
             "closed_classes_in_words": list(self.closed_in_words),
             "effective_states": self.effective_states,

@@ -35,6 +35,8 @@ Contexts: TypeAlias = npt.NDArray[np.int64]
 
 #: Longest windows over two tokens that are drawn in the well-known way.
 LONGEST_DRAWN = 4
+#: Of more windows than this the order of a de Bruijn sequence is not gone through.
+MOST_WINDOWS = 2**16
 #: So many states on a circle are given more room for the labels between them.
 ROOMY = 12
 #: By window length: how far the two halves of the drawing are moved apart, and its scale.
@@ -52,6 +54,8 @@ def positions(chain: Chain) -> Points:
     contexts = chain.states.contexts()
     if contexts is None or chain.n_tokens < 2 or contexts.shape[1] == 1:
         return _circle(chain.n_states)[_places(chain)]
+    if chain.n_tokens ** contexts.shape[1] > MOST_WINDOWS:  # few of them: no order is known
+        return _circle(chain.n_states)[_led(chain)]
     lengths = (contexts >= 0).sum(axis=1)
     full = lengths == contexts.shape[1]
     place = np.zeros((chain.n_states, 2))
@@ -80,6 +84,12 @@ def _places(chain: Chain) -> npt.NDArray[np.int64]:
     own = np.arange(chain.n_states)
     if chain.n_states < 4 or chain.kind == "symbolic" or chain.states.contexts() is not None:
         return own
+    return _led(chain)
+
+
+def _led(chain: Chain) -> npt.NDArray[np.int64]:
+    """Places in their own order, or in that in which tokens lead on, if arrows are shorter then."""
+    own = np.arange(chain.n_states)
     edges = chain.edges()
     weight = edges.probability.astype(float)
     order = _led_on(chain.n_states, edges.source, edges.target, weight)

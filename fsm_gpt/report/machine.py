@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from fsm_gpt.chain import Chain
 from fsm_gpt.markov.causal import CausalStates
 from fsm_gpt.markov.context_use import ContextUse
 from fsm_gpt.markov.minimal_machine import MinimalMachine
@@ -16,8 +17,17 @@ from fsm_gpt.report.remembered import CHEAP, SMALL
 from fsm_gpt.report.tables import Table
 from fsm_gpt.report.told import Section, left_out, part_of, told
 from fsm_gpt.report.words import count, decimal, next_tokens, number
+from fsm_gpt.storage import Edges
 
-__all__ = ["context_section", "drawn", "machine_section"]
+__all__ = [
+    "context_section",
+    "drawn",
+    "leads",
+    "machine_section",
+    "names_in_words",
+    "order_in_words",
+    "prices",
+]
 
 #: Words before which the oldest token matters, and machines of the table of prices.
 MOST_WORDS, MOST_MACHINES = 8, 12
@@ -108,7 +118,7 @@ def machine_section(facts: Facts) -> Section | None:
         sentences.append(f"Smaller machines, at a price. {curve}")
     elif isinstance(small, MinimalMachine) and len(curve.machines) > 1:
         sentences.append(_nearly(small, curve))
-        tables.append(_prices(curve, small))
+        tables.append(prices(curve, small.n_states))
         if drawn(facts) is not None:
             wide.append(_rows(small))
     section = told(name, title, sentences, tables=tables, wide=wide)
@@ -169,7 +179,7 @@ def _sizes(minimal: MinimalMachine, causal: CausalStates | Absent) -> Table:
             ("Statistical complexity C, bits", number(causal.statistical_complexity_bits)),
             ("Excess entropy E, bits", number(causal.excess_entropy_bits)),
             ("Entropy rate h, bits per token", number(causal.entropy_rate_bits_per_token)),
-            ("Markov order, tokens", _order(causal.markov_order)),
+            ("Markov order, tokens", order_in_words(causal.markov_order)),
         ]
         note = (
             "C is what has to be remembered to foretell as well as can be, E what the past tells "
@@ -184,17 +194,22 @@ def _sizes(minimal: MinimalMachine, causal: CausalStates | Absent) -> Table:
     )
 
 
-def _order(tokens: float | None) -> str:
+def order_in_words(tokens: float | None) -> str:
+    """The Markov order of a machine.
+
+    >>> order_in_words(None), order_in_words(math.inf), order_in_words(3.0)
+    ('not decided', 'infinite', '3')
+    """
     if tokens is None:
         return "not decided"
     return "infinite" if math.isinf(tokens) else f"{tokens:g}"
 
 
-def _prices(curve: ParetoCurve, small: MinimalMachine) -> Table:
+def prices(curve: ParetoCurve, marked: int | None = None) -> Table:
     """States against price, thinned out evenly on a scale of powers."""
     machines, dearest = curve.machines, curve.machines[0].kl_bits
     shown = set(range(len(machines)))
-    chosen = {i for i, one in enumerate(machines) if one.n_states == small.n_states}
+    chosen = {i for i, one in enumerate(machines) if one.n_states == marked}
     if len(machines) > MOST_MACHINES:
         sizes = curve.n_states
         wanted = np.geomspace(1, sizes[-1] + 0.5, MOST_MACHINES - 2)
@@ -227,15 +242,8 @@ def _rows(small: MinimalMachine) -> Table:
     edges = chain.edges()
     lines = []
     for s in range(chain.n_states):
-        here = np.flatnonzero(edges.source == s)
-        best = here[np.argsort(-edges.probability[here].astype(float), kind="stable")][:3]
-        leads = [
-            f"{chain.vocabulary.shown[int(edges.token[i])]} → {chain.label(int(edges.target[i]))}"
-            for i in best
-        ]
-        more = ", …" if len(here) > len(best) else ""
         members = f"{len(small.members(s)):,}"
-        lines.append((chain.label(s), members, next_tokens(chain, s), ", ".join(leads) + more))
+        lines.append((chain.label(s), members, next_tokens(chain, s), leads(chain, s, edges)))
     return Table(
         caption="The machine that is drawn: its states, how many of the chain’s each stands for, "
         "and where the most probable tokens lead",
@@ -245,7 +253,23 @@ def _rows(small: MinimalMachine) -> Table:
     )
 
 
-def _names(small: MinimalMachine) -> str:
+def leads(chain: Chain, state: int, edges: Edges) -> str:
+    """Where the most probable tokens of a state lead.
+
+    >>> walk = Chain([[0.25, 0.75], [1, 0]], vocabulary="ab")
+    >>> leads(walk, 0, walk.edges())
+    'b → b, a → a'
+    """
+    here = np.flatnonzero(edges.source == state)
+    best = here[np.argsort(-edges.probability[here].astype(float), kind="stable")][:3]
+    where = [
+        f"{chain.vocabulary.shown[int(edges.token[i])]} → {chain.label(int(edges.target[i]))}"
+        for i in best
+    ]
+    return ", ".join(where) + (", …" if len(here) > len(best) else "")
+
+
+def names_in_words(small: MinimalMachine) -> str:
     """How to read the names that need it."""
     names = small.chain.labels()
     said = []
@@ -265,5 +289,5 @@ def _caption(small: MinimalMachine, curve: ParetoCurve) -> str:
     far = f" The laws of 10 tokens differ by at most {number(bound, 2)}." if bound < 0.5 else ""
     return (
         f"{n} states in place of {N:,}: predicting the chain by them costs {number(kl)} bits per "
-        f"token, {part_of(kl / dearest)} of h₀ − h = {number(dearest)}.{far}{_names(small)}"
+        f"token, {part_of(kl / dearest)} of h₀ − h = {number(dearest)}.{far}{names_in_words(small)}"
     )

@@ -6,58 +6,36 @@ not let it: no script runs, the one style sheet is named by its hash, pictures a
 
 from __future__ import annotations
 
-import html
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import InvalidArgument
-from fsm_gpt.files import Pathlike, atomic_write, shown
+from fsm_gpt.explore.machine import Exploration
+from fsm_gpt.markov.compare import Comparison
+from fsm_gpt.markov.lumping import Lumping
+from fsm_gpt.markov.minimal_machine import MinimalMachine
 from fsm_gpt.report.facts import Facts, gather
+from fsm_gpt.report.kinds import (
+    Reported,
+    complete_facts,
+    refuse_a_part,
+    refuse_options,
+    report_of,
+)
+from fsm_gpt.report.paper import PaperReport
+from fsm_gpt.report.written import Written, report_format
 
 __all__ = ["Report", "report", "report_format"]
-
-#: What is written, by the end of the file's name; without one it is the page.
-SUFFIXES = {
-    "": "html",
-    ".html": "html",
-    ".htm": "html",
-    ".md": "markdown",
-    ".markdown": "markdown",
-    ".json": "json",
-}
 
 #: Sections that are there where they have something to say.
 TOLD = ("context_use", "machine", "slow", "sensitivity")
 
 
-def report_format(path: Pathlike) -> str:
-    """What a report is written as to a file of this name: html, markdown or json.
-
-    Raises
-    ------
-    InvalidArgument
-        The name ends in something else.
-
-    >>> report_format("report.md"), report_format("report.html")
-    ('markdown', 'html')
-    """
-    suffix = os.path.splitext(os.fspath(path))[1].lower()
-    if suffix not in SUFFIXES:
-        raise InvalidArgument(
-            f"report: {shown(path)} ends in none of {', '.join(filter(None, SUFFIXES))}, and the "
-            f"ending decides what is written. Change the end of the name."
-        )
-    return SUFFIXES[suffix]
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Report:
+class Report(Written):
     """The numbers of a chain, and the page, the Markdown and the JSON that show them.
 
     Each is made when it is first asked for.
@@ -84,33 +62,12 @@ class Report:
         document = self.facts.to_dict()
         return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
-    def save(self, path: Pathlike) -> Path:
-        """Write it, whole or not at all: .html, .md or .json by the end of the name.
-
-        Raises
-        ------
-        InvalidArgument
-            The name ends in something else.
-        FileProblem
-            The file cannot be written.
-        """
-        content: str = getattr(self, report_format(path))
-        with atomic_write(path) as file:
-            file.write(content.encode("utf-8"))
-        return Path(path)
-
     def __repr__(self) -> str:
         size = len(self.html.encode("utf-8")) / 1000
         return f"Report: {size:,.0f} kB of HTML about {self.facts.chain!r}; save(path) writes it"
 
-    def _repr_html_(self) -> str:
-        page = html.escape(self.html, quote=True)
-        return (
-            f'<iframe srcdoc="{page}" sandbox="allow-downloads" title="fsm_gpt report" '
-            f'width="100%" height="640" frameborder="0"></iframe>'
-        )
 
-
+@overload
 def report(
     chain: Chain,
     *,
@@ -122,11 +79,51 @@ def report(
     title: str | None = None,
     provenance: Mapping[str, str] | None = None,
     facts: Facts | None = None,
-) -> Report:
+) -> Report: ...
+
+
+@overload
+def report(
+    chain: Exploration,
+    *,
+    text: str | None = None,
+    stop: Sequence[int | str] = (),
+    title: str | None = None,
+    provenance: Mapping[str, str] | None = None,
+) -> Report | PaperReport: ...
+
+
+@overload
+def report(
+    chain: MinimalMachine | Lumping | Comparison,
+    *,
+    title: str | None = None,
+    names: tuple[str, str] | None = None,
+    provenance: Mapping[str, str] | None = None,
+) -> PaperReport: ...
+
+
+def report(
+    chain: Chain | Reported,
+    *,
+    before: Chain | None = None,
+    data: Chain | None = None,
+    text: str | None = None,
+    stop: Sequence[int | str] = (),
+    losses: Sequence[float] = (),
+    title: str | None = None,
+    names: tuple[str, str] | None = None,
+    provenance: Mapping[str, str] | None = None,
+    facts: Facts | None = None,
+) -> Report | PaperReport:
     """One page about a chain: what it is, what it does, how that is known.
 
     Parameters
     ----------
+    chain
+        A chain; or an exploration, complete or not, a minimal machine, a lumping or a comparison,
+        each of which has a page of its own kind. For these only ``title`` and ``provenance`` are
+        used, and ``names`` of a comparison; and ``text`` and ``stop`` of a complete exploration.
     before
         The chain of the untrained model, to be shown beside it.
     data
@@ -139,6 +136,8 @@ def report(
         is about the chain that goes on.
     losses
         The training loss at each step, in nats.
+    names
+        What the reference and the model of a comparison are called.
     provenance
         Further lines for the last section: the command, the seed, a hash.
     facts
@@ -154,6 +153,17 @@ def report(
     >>> page.html.startswith("<!doctype html>"), "<script" in page.html
     (True, False)
     """
+    if not isinstance(chain, Chain):
+        return _of_another_kind(
+            chain,
+            text=text,
+            stop=tuple(stop),
+            title=title,
+            names=names,
+            provenance=provenance,
+            others=(before, data, losses or None, facts),
+        )
+    refuse_a_part(chain)
     if facts is None:
         facts = gather(
             chain,
@@ -165,6 +175,28 @@ def report(
             provenance=provenance,
         )
     return Report(facts, title)
+
+
+def _of_another_kind(
+    found: Reported,
+    *,
+    text: str | None,
+    stop: tuple[int | str, ...],
+    title: str | None,
+    names: tuple[str, str] | None,
+    provenance: Mapping[str, str] | None,
+    others: tuple[object, ...],
+) -> Report | PaperReport:
+    """The report of what is no chain."""
+    refuse_options(
+        **dict(zip(("before", "data", "losses", "facts"), others, strict=True)),
+        **({} if isinstance(found, Comparison) else {"names": names}),
+    )
+    if isinstance(found, Exploration) and found.complete:
+        facts = complete_facts(found, text=text, stop=stop, provenance=provenance)
+        return Report(facts, title)
+    refuse_options(text=text, stop=stop)
+    return report_of(found, title=title, names=names, provenance=provenance)
 
 
 def _page(facts: Facts, title: str | None) -> str:

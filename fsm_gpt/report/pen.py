@@ -128,12 +128,12 @@ class Pen:
         )
         write(text, words, mono=mono)
 
-    def edges(self, chain: Chain, plan: Plan) -> None:
-        """Draw every arrow with its label."""
+    def edges(self, chain: Chain, plan: Plan, hues: list[int] | None = None) -> None:
+        """Draw every arrow with its label; ``hues`` are the colours of the tokens."""
         from matplotlib.patches import PathPatch, Polygon, Rectangle
         from matplotlib.path import Path
 
-        hues = token_colours(chain)
+        hues = token_colours(chain) if hues is None else hues
         tokens = chain.edges().token[plan.kept]
         for i, curve in enumerate(plan.curves):
             colour = self.colours.tokens[hues[int(tokens[i])]]

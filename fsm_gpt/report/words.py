@@ -15,6 +15,7 @@ from fsm_gpt.space import visible
 if TYPE_CHECKING:
     from fsm_gpt.chain import Chain
     from fsm_gpt.markov.classes import CommunicatingClasses
+    from fsm_gpt.rows import Numbers
 
 __all__ = [
     "MOST_COLUMNS",
@@ -122,11 +123,20 @@ def next_tokens(chain: Chain, state: int, *, most: int = 3) -> str:
     >>> next_tokens(Chain([[0.5, 0.5], [0.25, 0.75]]), 1)
     '1 75%, 0 25%'
     """
-    row = chain.next_token[state]
+    row = _row(chain, state)
     order = range(len(row)) if chain.kind == "symbolic" else np.argsort(-row, kind="stable")
     chosen = [int(t) for t in order if row[t] != 0][:most]
     more = ", …" if int(np.count_nonzero(row != 0)) > most else ""
     return ", ".join(f"{chain.vocabulary.shown[t]} {percent(row[t])}" for t in chosen) + more
+
+
+def _row(chain: Chain, state: int) -> Numbers:
+    """The row of a state, without a table of all rows where the chain has none."""
+    if chain.is_window or chain.kind != "float":
+        return np.asarray(chain.next_token[state])
+    from fsm_gpt.markov.paired import rows_of
+
+    return np.asarray(rows_of(chain, np.array([state]))[0])
 
 
 def row_cells(chain: Chain, state: int, *, many: bool) -> list[str]:
@@ -138,7 +148,7 @@ def row_cells(chain: Chain, state: int, *, many: bool) -> list[str]:
     """
     if many:
         return [next_tokens(chain, state)]
-    return [decimal(p) for p in chain.next_token[state]]
+    return [decimal(p) for p in _row(chain, state)]
 
 
 def structure(classes: CommunicatingClasses) -> tuple[str, str]:
