@@ -31,7 +31,7 @@ from fsm_gpt.report.words import count, number
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["movie", "movie_format"]
+__all__ = ["frames_of", "movie", "movie_format"]
 
 FORMATS = {".gif": "gif", ".html": "html", ".htm": "html"}
 #: How much longer the last frame of a GIF stays.
@@ -205,6 +205,38 @@ def _common_palette(pictures: Sequence[Image]) -> Image:
 # ---- the page ----
 
 
+def frames_of(watched: Watched, *, run: int | str | None = None) -> list[dict[str, Any]]:
+    """Every watched step of a training as a picture for a report, with its step."""
+    chains = [watched.chain(step, run) for step in watched.steps]
+    titles = [_caption(watched, step, run) for step in watched.steps]
+    where = " The table of next-token probabilities has the numbers of the last step."
+    return drawn_frames(reel(chains, titles), watched.steps, where=where)
+
+
+def drawn_frames(frames: Reel, steps: Sequence[int], *, where: str = "") -> list[dict[str, Any]]:
+    """Frames as pictures for a page, with what is read aloud in place of each."""
+    from markupsafe import Markup
+
+    from fsm_gpt.report.svg import inline_svg
+
+    with quiet_fonts():
+        return [
+            {
+                "step": f"{step:,}",
+                "svg": Markup(
+                    inline_svg(
+                        frames.frame(i),
+                        label=f"State graph at {frames.titles[i]}: "
+                        f"{count(frames.chains[i].n_states, 'state')}, "
+                        f"{count(frames.chains[i].n_edges, 'transition')}.{where}",
+                        prefix=f"frame-{i}",
+                    )
+                ),
+            }
+            for i, step in enumerate(steps)
+        ]
+
+
 def _page(
     watched: Watched,
     frames: Reel,
@@ -222,22 +254,8 @@ def _page(
     training = f"seed {name}" if isinstance(name, int) else str(name)
     n = len(watched.runs)
     whole = learning_figure(watched)
+    drawn = drawn_frames(frames, steps)
     with quiet_fonts():
-        drawn = [
-            {
-                "step": f"{step:,}",
-                "svg": Markup(
-                    inline_svg(
-                        frames.frame(i),
-                        label=f"State graph at {frames.titles[i]}: "
-                        f"{count(frames.chains[i].n_states, 'state')}, "
-                        f"{count(frames.chains[i].n_edges, 'transition')}.",
-                        prefix=f"frame-{i}",
-                    )
-                ),
-            }
-            for i, step in enumerate(steps)
-        ]
         curves = inline_svg(
             whole.axes[0],
             label="The numbers of the table below against the step, a panel each.",
@@ -263,7 +281,7 @@ def _page(
         "table": _table(watched),
         "moments": [] if watched.data is None else _sentences(watched),
     }
-    return page_from("movie.html.j2", script="movie.js", page=page)
+    return page_from("movie.html.j2", scripts=["movie.js"], page=page)
 
 
 def _table(watched: Watched) -> dict[str, Any]:
