@@ -29,7 +29,7 @@ from fsm_gpt.report.walk_rows import (
     packed,
     rows_in_base64,
 )
-from fsm_gpt.report.words import count, listed, number
+from fsm_gpt.report.words import count, listed, number, powers
 
 __all__ = ["embedded_json", "rule_sentences", "walk_document"]
 
@@ -37,7 +37,8 @@ __all__ = ["embedded_json", "rule_sentences", "walk_document"]
 SEED = 1337
 #: More states than this are not thought of when those to embed are chosen.
 MOST_STATES = 2**18
-#: The closed classes of a rule are embedded first where they have up to so many states together.
+#: The closed classes of a rule are embedded first where they are a small part of all states and
+#: have up to so many together.
 MOST_RECURRENT = 4096
 
 
@@ -92,9 +93,8 @@ def _by_weight(facts: Facts) -> Ids:
     else:
         heavy = np.argsort(-facts.pi, kind="stable")
     first = [heavy[:1]]
-    for rule in facts.rules:
-        recurrent = n - len(rule.classes.transient)
-        if recurrent <= MOST_RECURRENT:
+    for rule in reversed(facts.rules):
+        if n - len(rule.classes.transient) <= min(MOST_RECURRENT, n // 4):
             first.extend(rule.classes.closed)
     every = np.concatenate([*first, heavy])
     _, place = np.unique(every, return_index=True)
@@ -173,9 +173,9 @@ def _rule(rule: RuleFacts, facts: Facts, states: Ids, coding: Coding) -> dict[st
     mass = _mass(rule, facts)
     return {
         "name": rule.name,
-        "words": rule_sentences(rule, facts.rules[0].chain.n_edges),
+        "words": [powers(words) for words in rule_sentences(rule, facts.rules[0].chain.n_edges)],
         "rate": None if isinstance(rate, Absent) else float(rate.bits_per_token),
-        "no_rate": str(rate) if absent else "",
+        "no_rate": powers(rate) if absent else "",
         "n_classes": len(classes.closed),
         "classes": packed(member[states].astype("<u4" if len(classes.closed) > 255 else "<u1")),
         "mass": None if mass is None else packed(coded(mass[states], coding)),
@@ -212,7 +212,9 @@ def rule_sentences(rule: RuleFacts, n_transitions: int) -> list[str]:
     transient = len(classes.transient)
     return [
         f"{count(n, 'closed class', 'closed classes')}: {closed}.",
-        f"Period {listed([str(p) for p in periods], 4)}{several}.",
+        "Period 1, which is none."
+        if periods == [1]
+        else f"Period {listed([str(p) for p in periods], 4)}{several}.",
         f"Absorbing: {listed(absorbing, 4)}." if absorbing else "No state is absorbing.",
         f"{count(transient, 'state is', 'states are')} transient."
         if transient
@@ -221,7 +223,7 @@ def rule_sentences(rule: RuleFacts, n_transitions: int) -> list[str]:
         if left == n_transitions
         else f"{left:,} of {n_transitions:,} transitions are left.",
         *(
-            [f"In the long run {number(rule.entropy_rate.bits_per_token)} bits per token."]
+            [f"In the long run {number(float(rule.entropy_rate.bits_per_token))} bits per token."]
             if not isinstance(rule.entropy_rate, Absent)
             else []
         ),

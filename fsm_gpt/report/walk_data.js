@@ -40,7 +40,7 @@ const embedded = (() => {
   const stateAt = (place) => (ids === null ? place : ids[place]);
 
   const rules = data.rules.map((rule) => {
-    const counts = rule.counts === undefined ? null : new Uint32Array(bytes(rule.counts));
+    const counts = rule.counts === undefined ? null : whole(rule.counts, V + 1);
     const first = new Uint32Array(nEmbedded + 1);
     for (let i = 0; i < nEmbedded; i += 1) first[i + 1] = first[i] + (counts === null ? V : counts[i]);
     return {
@@ -143,7 +143,10 @@ const written = (() => {
     const member = embedded.classOf(which, id);
     const n = embedded.rules[which].nClasses;
     const parts = [];
-    if (mass !== null && member > 0) parts.push(`π ${percent(mass)}${n > 1 ? " within its class" : ""}`);
+    // A share that was rounded to all of it is all of it in a state that is never left alone.
+    const kept = entries.length === 1 && embedded.targetOf(id, entries[0].token) === id;
+    const share = mass === 1 && !kept ? ">99.9%" : mass === null ? "" : percent(mass);
+    if (mass !== null && member > 0) parts.push(`π ${share}${n > 1 ? " within its class" : ""}`);
     parts.push(member === 0 ? "transient" : n > 1 ? `closed class ${member} of ${n.toLocaleString("en")}` : "in the closed class");
     parts.push(`next ${few(entries, 4)}`);
     parts.push(`${bits(meanBits(entries))} bits on average`);

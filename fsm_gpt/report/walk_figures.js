@@ -38,13 +38,13 @@
       if (walk.now.state === one.a) walk.take(one.b); else walk.jump(one.a);
     } else if (one.kind === "state") walk.jump(one.a);
   };
-  const isInView = (svg) => svg.getClientRects().length > 0;
+  const isInView = (svg) => svg.getBoundingClientRect().width > 0;
 
   // ---- figures whose parts are elements ----
 
   const KINDS = { disc: "state", name: "state", mass: "state", context: "state", cell: "state", edge: "edge", "edge-label": "edge", suffix: "suffix" };
   const read = (element) => {
-    const [, name, a, b] = /^([a-z-]*[a-z])-(\d+)(?:-(\d+))?$/.exec(element.dataset.part);
+    const [, name, a, b = ""] = /^([a-z-]*[a-z])-(\d+)(?:-(\d+))?$/.exec(element.dataset.part);
     const kind = KINDS[name];
     return { kind, own: name !== "name" && name !== "mass" && name !== "cell" && name !== "edge-label", a: Number(a), b: Number(b), key: `${kind}-${a}-${b}`, element };
   };
@@ -164,7 +164,7 @@
       marks = [];
       svg.querySelectorAll(".taken").forEach((one) => one.classList.remove("taken"));
       if (!isInView(svg)) return;
-      const here = own.get(`state-${now.state}-NaN`);
+      const here = own.get(`state-${now.state}-`);
       if (here !== undefined) mark(here.element, here.element.dataset.part.startsWith("disc"));
       const last = now.steps[now.steps.length - 1];
       const edge = last === undefined ? undefined : own.get(`edge-${last.from}-${last.token}`);

@@ -11,14 +11,19 @@ const walk = (() => {
   const listeners = [];
   const now = { rule: 0, start: data.start, state: data.start, steps: [], jumped: false };
 
-  // Draws that a reload repeats: mulberry32.
-  let seed = data.seed;
+  // Draws that a reload repeats: sfc32 of C. Doty-Humphrey (PractRand).
+  let words = [];
   const random = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(seed ^ (seed >>> 15), seed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+    const [a, b, c, n] = words;
+    const mixed = (a + b + n) | 0;
+    words = [b ^ (b >>> 9), (c + (c << 3)) | 0, (((c << 21) | (c >>> 11)) + mixed) | 0, (n + 1) | 0];
+    return (mixed >>> 0) / 4294967296;
   };
+  const sow = () => {
+    words = [0x9e3779b9 | 0, 0x243f6a88 | 0, 0xb7e15162 | 0, data.seed];
+    for (let i = 0; i < 15; i += 1) random();
+  };
+  sow();
 
   const make = (name, words, className) => {
     const element = document.createElement(name);
@@ -171,7 +176,7 @@ const walk = (() => {
   };
   find("walk-back").addEventListener("click", () => act(back));
   find("walk-again").addEventListener("click", () => act(() => {
-    seed = data.seed;
+    sow();
     now.start = data.start;
     now.state = data.start;
     now.steps = [];

@@ -76,15 +76,15 @@ def chosen_states(chains: Sequence[Chain], by_weight: Ids) -> tuple[Ids, Coding]
 
     ``by_weight`` lists states, those first that matter most; more than fit need not be there.
     """
-    V = chains[0].n_tokens
-    token = np.dtype(_whole(V)).itemsize
+    V, n_bytes = chains[0].n_tokens, lambda n: np.dtype(_whole(n)).itemsize
     target = 0 if chains[0].is_window else 4
-    each = np.full(chains[0].n_states, 8 + 4 * len(chains), dtype=np.int64)
+    each = np.full(chains[0].n_states, 6 + len(chains), dtype=np.int64)
     entries = np.zeros(chains[0].n_states, dtype=np.int64)
     for chain in chains:
         sizes = _sizes(chain)
         entries += sizes
-        each += sizes * (2 + token)
+        dense = int(sizes.min()) == V
+        each += sizes * 2 if dense else sizes * (2 + n_bytes(V)) + n_bytes(V + 1)
     each += target * _sizes(chains[0])
     if int(entries.sum()) * 8 <= EXACT_BYTES and len(by_weight) == len(each):
         return np.sort(by_weight), "float64"
@@ -114,7 +114,7 @@ def rows_in_base64(found: Entries, n_tokens: int, coding: Coding) -> dict[str, A
     """Entries ready for a page. Where every row has every token, they need no list."""
     document: dict[str, Any] = {"probability": packed(coded(found.probability, coding))}
     if len(found.token) != len(found.counts) * n_tokens:
-        document["counts"] = packed(found.counts.astype("<u4"))
+        document["counts"] = packed(found.counts.astype(_whole(n_tokens + 1)))
         document["tokens"] = packed(found.token.astype(_whole(n_tokens)))
     return document
 

@@ -33,12 +33,21 @@ def walk_section(facts: Facts, page: dict[str, Any]) -> tuple[dict[str, Any] | N
     small = chain.n_states <= GRAPH_LIMIT
     contexts = chain.context is not None
     single = any(len(token) == 1 for token in chain.vocabulary.shown)
+    pointed = "In the figures below, point at a part that has numbers,"
+    if small:
+        pointed = (
+            "What cannot happen under the chosen rule has no arrow. Point at a state or an arrow,"
+        )
     section = {
         "embedded": document["embedded"],
         "frames": [Markup(svg) for svg in _graphs(facts)] if small else [],
+        "pictures": (
+            f"{pointed} or reach it by the arrow keys: its numbers stand at the foot of the window. "
+            "Enter or a click goes there; Escape leaves. A ring or a frame marks where the walk is."
+        ),
         "where": "Context" if contexts else "State",
         "find": "Find a context by its last tokens" if contexts else "Find a state",
-        "keys": (
+        "by_keys": (
             "With the keyboard: Tab and Enter, or type the sign of a token; the backspace key goes "
             "back."
             if single
@@ -51,8 +60,8 @@ def walk_section(facts: Facts, page: dict[str, Any]) -> tuple[dict[str, Any] | N
 def _graphs(facts: Facts) -> list[str]:
     """The state graph under each rule, every state in one place in all of them."""
     rules = facts.rules
-    frames = reel([rule.chain for rule in rules], [rule.name for rule in rules])
     with quiet_fonts():
+        frames = reel([rule.chain for rule in rules], [""] * len(rules))
         return [
             inline_svg(
                 frames.frame(i),
