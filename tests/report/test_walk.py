@@ -49,7 +49,7 @@ def unpacked(document: dict[str, Any], which: int) -> dict[tuple[int, int], floa
     if document["coding"] == "float64":
         p = numbers(rule["probability"], "<f8")
     else:
-        p = 2.0 ** (-numbers(rule["probability"], "<u2") / document["steps"])
+        p = 2.0 ** (-numbers(rule["probability"], "<u2").astype(float) / document["steps"])
     sources = np.repeat(ids, counts)
     return dict(zip(zip(sources.tolist(), tokens.tolist(), strict=True), p.tolist(), strict=True))
 
