@@ -9,7 +9,6 @@ through pictures that are there already.
 from __future__ import annotations
 
 import io
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.files import Pathlike, atomic_write, check_writable, shown
 from fsm_gpt.learning.measure import MEASURES
 from fsm_gpt.learning.watched import Watched
+from fsm_gpt.report.frames import caption, drawn_frames
 from fsm_gpt.report.learning_curves import PANELS, learning_figure
 from fsm_gpt.report.reel import Reel, reel
 from fsm_gpt.report.style import palette, quiet_fonts
@@ -31,7 +31,7 @@ from fsm_gpt.report.words import count, number
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["frames_of", "movie", "movie_format"]
+__all__ = ["movie", "movie_format"]
 
 FORMATS = {".gif": "gif", ".html": "html", ".htm": "html"}
 #: How much longer the last frame of a GIF stays.
@@ -122,7 +122,7 @@ def movie(
         raise InvalidArgument("movie: there is no step to be shown. Name some, or leave steps out.")
     chains = [watched.chain(step, run) for step in shown_steps]
     check_writable(path)
-    titles = [_caption(watched, step, run) for step in shown_steps]
+    titles = [caption(watched, step, run) for step in shown_steps]
     frames = reel(chains, titles)
     if kind == "gif":
         content = _gif(frames, milliseconds, dark)
@@ -131,15 +131,6 @@ def movie(
     with atomic_write(path) as file:
         file.write(content)
     return Path(path)
-
-
-def _caption(watched: Watched, step: int, run: int | str | None) -> str:
-    r, s = watched.place(step, run)
-    loss, rate = (float(watched.numbers[name][r, s]) for name in ("loss", "entropy_rate"))
-    words = [f"step {step:,}"]
-    words += [] if math.isnan(loss) else [f"loss {loss:.4f} nats"]
-    words.append("no one entropy rate" if math.isnan(rate) else f"entropy rate {rate:.4f} bits")
-    return " · ".join(words)
 
 
 # ---- GIF ----
@@ -203,38 +194,6 @@ def _common_palette(pictures: Sequence[Image]) -> Image:
 
 
 # ---- the page ----
-
-
-def frames_of(watched: Watched, *, run: int | str | None = None) -> list[dict[str, Any]]:
-    """Every watched step of a training as a picture for a report, with its step."""
-    chains = [watched.chain(step, run) for step in watched.steps]
-    titles = [_caption(watched, step, run) for step in watched.steps]
-    where = " The table of next-token probabilities has the numbers of the last step."
-    return drawn_frames(reel(chains, titles), watched.steps, where=where)
-
-
-def drawn_frames(frames: Reel, steps: Sequence[int], *, where: str = "") -> list[dict[str, Any]]:
-    """Frames as pictures for a page, with what is read aloud in place of each."""
-    from markupsafe import Markup
-
-    from fsm_gpt.report.svg import inline_svg
-
-    with quiet_fonts():
-        return [
-            {
-                "step": f"{step:,}",
-                "svg": Markup(
-                    inline_svg(
-                        frames.frame(i),
-                        label=f"State graph at {frames.titles[i]}: "
-                        f"{count(frames.chains[i].n_states, 'state')}, "
-                        f"{count(frames.chains[i].n_edges, 'transition')}.{where}",
-                        prefix=f"frame-{i}",
-                    )
-                ),
-            }
-            for i, step in enumerate(steps)
-        ]
 
 
 def _page(

@@ -14,7 +14,7 @@ from fsm_gpt.report.atlas import mass_map, next_token_map
 from fsm_gpt.report.contexts import TABLE_LIMIT, context_table
 from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_plot
 from fsm_gpt.report.facts import Facts
-from fsm_gpt.report.film import frames_of
+from fsm_gpt.report.frames import frames_of
 from fsm_gpt.report.graph import GRAPH_LIMIT, state_graph
 from fsm_gpt.report.icicle import MOST_SUFFIXES, suffix_icicle
 from fsm_gpt.report.machine import drawn
@@ -98,7 +98,10 @@ def _graph(chain: Chain, name: str, facts: Facts | None) -> dict[str, Any]:
         f"{' and that of the stationary distribution the share of each state' if facts else ''}."
     )
     prefix = name.split()[0].lower()
-    return {"name": name, "svg": inline_svg(ax, label=label, prefix=prefix, parts=facts is not None)}
+    return {
+        "name": name,
+        "svg": inline_svg(ax, label=label, prefix=prefix, parts=facts is not None),
+    }
 
 
 def _atlas(facts: Facts) -> Iterator[dict[str, str]]:

@@ -74,7 +74,7 @@ def walk_document(facts: Facts) -> dict[str, Any] | None:
 
 
 def embedded_json(document: dict[str, Any]) -> str:
-    """JSON that can stand inside a script element.
+    r"""JSON that can stand inside a script element.
 
     >>> embedded_json({"token": "</script><!--"})
     '{"token":"\\\\u003c/script\\\\u003e\\\\u003c!--"}'

@@ -76,7 +76,7 @@ def chosen_states(chains: Sequence[Chain], by_weight: Ids) -> tuple[Ids, Coding]
 
     ``by_weight`` lists states, those first that matter most; more than fit need not be there.
     """
-    V, n_bytes = chains[0].n_tokens, lambda n: np.dtype(_whole(n)).itemsize
+    V = chains[0].n_tokens
     target = 0 if chains[0].is_window else 4
     each = np.full(chains[0].n_states, 6 + len(chains), dtype=np.int64)
     entries = np.zeros(chains[0].n_states, dtype=np.int64)
@@ -84,7 +84,7 @@ def chosen_states(chains: Sequence[Chain], by_weight: Ids) -> tuple[Ids, Coding]
         sizes = _sizes(chain)
         entries += sizes
         dense = int(sizes.min()) == V
-        each += sizes * 2 if dense else sizes * (2 + n_bytes(V)) + n_bytes(V + 1)
+        each += sizes * 2 if dense else sizes * (2 + _width(V)) + _width(V + 1)
     each += target * _sizes(chains[0])
     if int(entries.sum()) * 8 <= EXACT_BYTES and len(by_weight) == len(each):
         return np.sort(by_weight), "float64"
@@ -122,3 +122,7 @@ def rows_in_base64(found: Entries, n_tokens: int, coding: Coding) -> dict[str, A
 def _whole(n: int) -> str:
     """The least whole numbers in which the numbers below n can be written."""
     return "<u1" if n <= 2**8 else "<u2" if n <= 2**16 else "<u4"
+
+
+def _width(n: int) -> int:
+    return np.dtype(_whole(n)).itemsize

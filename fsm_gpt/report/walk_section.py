@@ -1,4 +1,4 @@
-"""What the page has for walking the chain: the panel's words, a graph for each rule, and the data."""
+"""What the page has for walking the chain: words, a graph for each rule, and the data."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def walk_section(facts: Facts, page: dict[str, Any]) -> tuple[dict[str, Any] | N
         "embedded": document["embedded"],
         "frames": [Markup(svg) for svg in _graphs(facts)] if small else [],
         "pictures": (
-            f"{pointed} or reach it by the arrow keys: its numbers stand at the foot of the window. "
-            "Enter or a click goes there; Escape leaves. A ring or a frame marks where the walk is."
+            f"{pointed} or reach it by the arrow keys: its numbers stand at the foot of the "
+            "window. Enter or a click goes there; Escape leaves. A ring or a frame marks where the walk is."
         ),
         "where": "Context" if contexts else "State",
         "find": "Find a context by its last tokens" if contexts else "Find a state",
