@@ -43,7 +43,8 @@ def walk_section(facts: Facts, page: dict[str, Any]) -> tuple[dict[str, Any] | N
         "frames": [Markup(svg) for svg in _graphs(facts)] if small else [],
         "pictures": (
             f"{pointed} or reach it by the arrow keys: its numbers stand at the foot of the "
-            "window. Enter or a click goes there; Escape leaves. A ring or a frame marks where the walk is."
+            "window. Enter or a click goes there; Escape leaves. A ring or a frame marks where the "
+            "walk is."
         ),
         "where": "Context" if contexts else "State",
         "find": "Find a context by its last tokens" if contexts else "Find a state",
