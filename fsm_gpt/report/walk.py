@@ -48,7 +48,7 @@ def walk_document(facts: Facts) -> dict[str, Any] | None:
         return None
     chain = facts.rules[0].chain
     chains = [rule.chain for rule in facts.rules]
-    states, coding = chosen_states(chains, _by_weight(facts))
+    states, coding = chosen_states(chains, _by_weight(facts), beside=_beside(facts))
     own = entries_of(chain, states)
     document: dict[str, Any] = {
         "n": chain.n_states,
@@ -99,6 +99,13 @@ def _by_weight(facts: Facts) -> Ids:
     every = np.concatenate([*first, heavy])
     _, place = np.unique(every, return_index=True)
     return np.asarray(every[np.sort(place)])
+
+
+def _beside(facts: Facts) -> int:
+    """Bytes of a state beside its rows: its id, its class under each rule, its masses."""
+    masses = 1 if facts.chain.n_states > COSTLY_LIMIT else len(facts.rules)
+    classes = [1 if len(rule.classes.closed) <= 255 else 4 for rule in facts.rules]
+    return 4 + sum(classes) + 2 * masses
 
 
 def _start(facts: Facts, states: Ids) -> int:

@@ -71,14 +71,15 @@ def _sizes(chain: Chain) -> Ids:
     return np.bincount(chain.raw_edges().source, minlength=chain.n_states)
 
 
-def chosen_states(chains: Sequence[Chain], by_weight: Ids) -> tuple[Ids, Coding]:
+def chosen_states(chains: Sequence[Chain], by_weight: Ids, *, beside: int) -> tuple[Ids, Coding]:
     """The states whose rows under every rule a page has room for, by id, and how they are coded.
 
     ``by_weight`` lists states, those first that matter most; more than fit need not be there.
+    ``beside`` is how many bytes a state takes beside its rows.
     """
     V = chains[0].n_tokens
     target = 0 if chains[0].is_window else 4
-    each = np.full(chains[0].n_states, 6 + len(chains), dtype=np.int64)
+    each = np.full(chains[0].n_states, beside, dtype=np.int64)
     entries = np.zeros(chains[0].n_states, dtype=np.int64)
     for chain in chains:
         sizes = _sizes(chain)
