@@ -77,7 +77,7 @@ def embedded_json(document: dict[str, Any]) -> str:
     r"""JSON that can stand inside a script element.
 
     >>> embedded_json({"token": "</script><!--"})
-    '{"token":"\\\\u003c/script\\\\u003e\\\\u003c!--"}'
+    '{"token":"\\u003c/script\\u003e\\u003c!--"}'
     """
     text = json.dumps(document, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
     for sign in "<>&":
