@@ -8,6 +8,7 @@ import click
 
 from fsm_gpt.cli.console import command_line, json_option, say
 from fsm_gpt.cli.inputs import output_option, read_text, ready_to_write
+from fsm_gpt.cli.onlooker import Onlooker
 from fsm_gpt.cli.own_text import refuse_too_large
 from fsm_gpt.cli.show import show_facts, write_report
 from fsm_gpt.cli.train import run_training, training_options
@@ -43,7 +44,8 @@ def demo(text: str, output: str, as_json: bool, **options: Any) -> None:
     ready_to_write(output, text)
     text = read_text(text)
     refuse_too_large(len(set(text)), options["context"], MEMORY)
-    run = run_training(text, **options)
+    onlooker = Onlooker(text, options["context"], options["steps"])
+    run = run_training(text, each_step=onlooker, **options)
     say("extracting, analysing and drawing ...")
 
     from fsm_gpt.extract import extract
@@ -54,6 +56,7 @@ def demo(text: str, output: str, as_json: bool, **options: Any) -> None:
         before=extract(run.untrained),
         text=text,
         losses=run.losses,
+        watched=onlooker.watched(),
         provenance={"command": command_line()},
     )
     write_report(facts, output, title=f"A baby GPT after {run.steps} steps of training")

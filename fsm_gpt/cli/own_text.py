@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fsm_gpt.cli.console import say
+from fsm_gpt.cli.onlooker import Onlooker
 from fsm_gpt.cli.train import run_training
 from fsm_gpt.errors import StateSpaceTooLarge
 
 if TYPE_CHECKING:
     from fsm_gpt.chain import Chain
+    from fsm_gpt.learning.watched import Watched
 
 __all__ = ["OwnText", "chosen_context", "of_text", "refuse_too_large"]
 
@@ -34,6 +36,7 @@ class OwnText:
     chain: Chain
     before: Chain | None
     losses: tuple[float, ...]
+    watched: Watched | None
 
 
 def chosen_context(V: int, length: int) -> int:
@@ -76,8 +79,10 @@ def of_text(
         )
     if context is None and L < most:
         say(f"(a context of {L + 1} has {V ** (L + 1):,} windows: --context {L + 1} takes longer)")
+    onlooker = Onlooker(text, L, steps)
     run = run_training(
         text,
+        each_step=onlooker,
         context=L,
         steps=steps,
         seed=seed,
@@ -89,7 +94,7 @@ def of_text(
 
     chain = extract(run.model, max_memory_gib=max_memory)
     before = extract(run.untrained) if chain.n_states <= MOST_BESIDE else None
-    return OwnText(chain, before, run.losses)
+    return OwnText(chain, before, run.losses, onlooker.watched())
 
 
 def refuse_too_large(V: int, L: int, max_memory: float) -> None:

@@ -133,6 +133,7 @@ def report(
             beside=beside,
             before=None if trained is None else trained.before,
             losses=() if trained is None else trained.losses,
+            watched=None if trained is None else trained.watched,
             model=None if model is None else sizes_of(str(checkpoint_or_chain), model),
             provenance={"command": command_line()},
         )

@@ -19,6 +19,7 @@ from fsm_gpt.cli.inputs import (
 
 if TYPE_CHECKING:
     from fsm_gpt.gpt import TrainingRun
+    from fsm_gpt.gpt.model import GPT
 
 __all__ = ["model_options", "run_training", "train", "training_options"]
 
@@ -105,6 +106,7 @@ def run_training(
     vocabulary: str | None = None,
     steps: int,
     loss_on: Literal["last", "all"],
+    each_step: Callable[[int, GPT, float], None] | None = None,
     **options: Any,
 ) -> TrainingRun:
     """Train with progress on stderr."""
@@ -116,6 +118,7 @@ def run_training(
             vocabulary=read_vocabulary_option(vocabulary),
             steps=steps,
             loss_on=loss_on,
+            each_step=each_step,
             progress=lambda step, loss: tick(step + 1, steps, f"steps, loss {loss:.4f}"),
             **options,
         )

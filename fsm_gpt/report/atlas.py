@@ -34,7 +34,7 @@ from fsm_gpt.rows import Numbers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["mass_map", "next_token_map"]
+__all__ = ["map_depth", "mass_map", "next_token_map"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -83,11 +83,6 @@ def mass_map(
             (colours.mass, float(0.04 + 0.96 * (p - lowest) / span), words)
             for p, words in _marks(lowest, top)
         ]
-        if len(decades) < 3:  # too few for a scale
-            entries = [
-                (colours.mass, 0.04 + 0.96 * part, f"{10 ** (lowest + part * span):.1e}")
-                for part in ((0.0, 0.5, 1.0) if span > 1e-6 else (1.0,))
-            ]
         legend_below(ax, entries, dark=dark)
         set_title(ax, title, dark=dark)
     keep_apart(ax)
@@ -162,13 +157,22 @@ def next_token_map(
 
 def _last_tokens(chain: Chain, pi: Numbers | None) -> tuple[Floats, int]:
     """The law of the last k tokens and the next, and the greatest k that a map has room for."""
-    V, L = chain.n_tokens, chain.context or 0
-    k = L
-    while V > 1 and V**k > MOST_POINTS and k > 1:
-        k -= 1
+    k = map_depth(chain)
     if pi is None:
         pi = stationary_distribution(chain).pi
     return np.asarray(next(suffix_laws(chain, pi, k)), dtype=float), k
+
+
+def map_depth(chain: Chain) -> int:
+    """How many of the last tokens choose a point: all, or as many as a map has room for.
+
+    >>> map_depth(Chain(np.full((2**4, 2), 0.5)))
+    4
+    """
+    V, k = chain.n_tokens, chain.context or 0
+    while V > 1 and V**k > MOST_POINTS and k > 1:
+        k -= 1
+    return k
 
 
 def _square(values: Floats, V: int, k: int) -> Floats:

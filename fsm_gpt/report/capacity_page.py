@@ -59,7 +59,7 @@ def html_page(report: CapacityReport) -> str:
     rows = [_row(row, largest) for row in report.rows]
     return page_from(
         "capacity.html.j2",
-        script="tables.js",
+        scripts=["tables.js"],
         title="Bits of state" if len(report.rows) > 1 else f"Bits of state: {report.rows[0].name}",
         report=report,
         rows=rows,

@@ -84,7 +84,7 @@ def context_table(
     ax = axes_for(ax, size, dark=dark)
     with quiet_fonts():
         ax.add_artist(_ground(n_rows, n_columns, colours, whole=len(full) == V**L))
-        _cells(ax, chain, rows, place // n_columns, place % n_columns, colours, cell)
+        _cells(ax, chain, full, rows, place // n_columns, place % n_columns, colours, cell)
         _frame(ax, chain, n_rows, n_columns, newest)
         legend_below(ax, next_token_entries(chain, rows.argmax(axis=1), colours), dark=dark)
         set_title(ax, title, dark=dark)
@@ -111,6 +111,7 @@ def _ground(n_rows: int, n_columns: int, colours: Palette, *, whole: bool) -> Pa
 def _cells(
     ax: Axes,
     chain: Chain,
+    states: np.ndarray,
     rows: np.ndarray,
     down: np.ndarray,
     across: np.ndarray,
@@ -134,6 +135,7 @@ def _cells(
             )
             # Limits and layout are set by the frame; thousands of cells need not be asked.
             patch.set_in_layout(False)
+            patch.set_gid(f"context-{states[i]}" if zorder == 2 else None)
             ax.add_artist(patch)
         if cell < 0.34:
             continue
@@ -146,7 +148,7 @@ def _cells(
             va="center",
             color=colours.ink,
             fontsize=9 if V == 2 and cell > 0.5 else 6.5,
-            gid=f"cell-{i}",
+            gid=f"cell-{states[i]}",
         )
         write(text, words)
 

@@ -19,6 +19,7 @@ from fsm_gpt.capacity import Capacity, NoCapacity
 from fsm_gpt.chain import Chain
 from fsm_gpt.counts import ContextCoverage, context_coverage
 from fsm_gpt.decoding import in_words
+from fsm_gpt.learning.watched import Watched
 from fsm_gpt.markov.absorption import Absorption, absorption
 from fsm_gpt.markov.classes import CommunicatingClasses, communicating_classes
 from fsm_gpt.markov.compare import Comparison, compare
@@ -105,6 +106,8 @@ class Facts:
     text: str | None = None
     coverage: ContextCoverage | Absent | None = None
     losses: tuple[float, ...] = ()
+    watched: Watched | None = None
+    """The training step by step, where it was watched."""
     beside: tuple[Beside, ...] = ()
     """What is known of something larger that the chain is a part of."""
     model: Capacity | NoCapacity | None = None
@@ -234,6 +237,7 @@ def gather(
     text: str | None = None,
     stop: Sequence[int | str] = (),
     losses: Sequence[float] = (),
+    watched: Watched | None = None,
     beside: Sequence[Beside] = (),
     model: Capacity | NoCapacity | None = None,
     provenance: Mapping[str, str] | None = None,
@@ -289,6 +293,7 @@ def gather(
         text=text,
         coverage=coverage,
         losses=tuple(float(loss) for loss in losses),
+        watched=watched,
         beside=tuple(beside),
         model=model,
         provenance=known,

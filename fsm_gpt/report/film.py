@@ -9,7 +9,6 @@ through pictures that are there already.
 from __future__ import annotations
 
 import io
-import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.files import Pathlike, atomic_write, check_writable, shown
 from fsm_gpt.learning.measure import MEASURES
 from fsm_gpt.learning.watched import Watched
+from fsm_gpt.report.frames import caption, drawn_frames
 from fsm_gpt.report.learning_curves import PANELS, learning_figure
 from fsm_gpt.report.reel import Reel, reel
 from fsm_gpt.report.style import palette, quiet_fonts
@@ -122,7 +122,7 @@ def movie(
         raise InvalidArgument("movie: there is no step to be shown. Name some, or leave steps out.")
     chains = [watched.chain(step, run) for step in shown_steps]
     check_writable(path)
-    titles = [_caption(watched, step, run) for step in shown_steps]
+    titles = [caption(watched, step, run) for step in shown_steps]
     frames = reel(chains, titles)
     if kind == "gif":
         content = _gif(frames, milliseconds, dark)
@@ -131,15 +131,6 @@ def movie(
     with atomic_write(path) as file:
         file.write(content)
     return Path(path)
-
-
-def _caption(watched: Watched, step: int, run: int | str | None) -> str:
-    r, s = watched.place(step, run)
-    loss, rate = (float(watched.numbers[name][r, s]) for name in ("loss", "entropy_rate"))
-    words = [f"step {step:,}"]
-    words += [] if math.isnan(loss) else [f"loss {loss:.4f} nats"]
-    words.append("no one entropy rate" if math.isnan(rate) else f"entropy rate {rate:.4f} bits")
-    return " · ".join(words)
 
 
 # ---- GIF ----
@@ -222,22 +213,8 @@ def _page(
     training = f"seed {name}" if isinstance(name, int) else str(name)
     n = len(watched.runs)
     whole = learning_figure(watched)
+    drawn = drawn_frames(frames, steps)
     with quiet_fonts():
-        drawn = [
-            {
-                "step": f"{step:,}",
-                "svg": Markup(
-                    inline_svg(
-                        frames.frame(i),
-                        label=f"State graph at {frames.titles[i]}: "
-                        f"{count(frames.chains[i].n_states, 'state')}, "
-                        f"{count(frames.chains[i].n_edges, 'transition')}.",
-                        prefix=f"frame-{i}",
-                    )
-                ),
-            }
-            for i, step in enumerate(steps)
-        ]
         curves = inline_svg(
             whole.axes[0],
             label="The numbers of the table below against the step, a panel each.",
@@ -263,7 +240,7 @@ def _page(
         "table": _table(watched),
         "moments": [] if watched.data is None else _sentences(watched),
     }
-    return page_from("movie.html.j2", script="movie.js", page=page)
+    return page_from("movie.html.j2", scripts=["movie.js"], page=page)
 
 
 def _table(watched: Watched) -> dict[str, Any]:

@@ -11,6 +11,7 @@ Kruskal & Landwehr (1983), American Statistician 37, 162-168 (icicle plots).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +34,7 @@ from fsm_gpt.rows import Numbers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["suffix_icicle"]
+__all__ = ["Block", "suffix_blocks", "suffix_icicle"]
 
 #: At most so many rows, and suffixes in the lowest of them.
 MOST_ROWS, MOST_SUFFIXES = 9, 2**16
@@ -66,6 +67,42 @@ def suffix_icicle(
     """
     from fsm_gpt.report.room import keep_apart
 
+    rows = suffix_blocks(chain, pi)
+    ax = axes_for(ax, (5.6, 0.42 * len(rows) + 1.3), dark=dark)
+    with quiet_fonts():
+        for k, row in enumerate(rows, start=1):
+            _row(ax, chain, row, k, dark=dark)
+        _frame(ax, len(rows))
+        seen = sorted({block.token for row in rows for block in row})
+        entries = next_token_entries(chain, seen, palette(dark))
+        legend_below(ax, entries, dark=dark, gap=36.0)
+        set_title(ax, title, dark=dark)
+    keep_apart(ax)
+    return ax
+
+
+@dataclass(frozen=True)
+class Block:
+    """A suffix that is wide enough to be drawn."""
+
+    suffix: tuple[int, int]
+    """Its length, and its tokens as a number in base V."""
+    label: str
+    left: float
+    mass: float
+    token: int
+    """The most probable next token."""
+    probability: float
+    strength: float
+
+
+def suffix_blocks(chain: Chain, pi: Numbers | None = None) -> list[list[Block]]:
+    """The suffixes that are drawn, a list for each length, from left to right.
+
+    >>> rows = suffix_blocks(Chain([[0.5, 0.5], [0.25, 0.75], [0.5, 0.5], [0.1, 0.9]]))
+    >>> [[block.label for block in row] for row in rows]
+    [['0', '1'], ['00', '10', '01', '11']]
+    """
     V, L = chain.n_tokens, chain.context or 0
     depth = min(L, MOST_ROWS)
     while depth > 1 and V**depth > MOST_SUFFIXES:
@@ -73,44 +110,61 @@ def suffix_icicle(
     if pi is None:
         pi = stationary_distribution(chain).pi
     laws = [np.asarray(J, dtype=float) for J in suffix_laws(chain, pi, depth)][-2::-1]
-    ax = axes_for(ax, (5.6, 0.42 * depth + 1.3), dark=dark)
-    seen: set[int] = set()
-    with quiet_fonts():
-        for k, joint in enumerate(laws, start=1):
-            seen |= _row(ax, chain, joint, k, dark=dark)
-        _frame(ax, depth)
-        entries = next_token_entries(chain, sorted(seen), palette(dark))
-        legend_below(ax, entries, dark=dark, gap=36.0)
-        set_title(ax, title, dark=dark)
-    keep_apart(ax)
-    return ax
+    return [_blocks(chain, joint, k) for k, joint in enumerate(laws, start=1)]
 
 
-def _row(ax: Axes, chain: Chain, joint: Numbers, k: int, *, dark: bool) -> set[int]:
-    """One row of blocks; the tokens that they show."""
-    from fsm_gpt.report.room import give_room
-
-    V, colours, hues = chain.n_tokens, palette(dark), token_colours(chain)
+def _blocks(chain: Chain, joint: Numbers, k: int) -> list[Block]:
+    V = chain.n_tokens
     mass = joint.sum(axis=1)
     # From left to right by the newest token, below it by the one before, and so on.
     order = np.arange(V**k).reshape((V,) * k).transpose().ravel()
     width = mass[order]
     left = np.concatenate([[0.0], np.cumsum(width)])
     wide = np.flatnonzero(width >= NARROWEST)
-    best, strength = sureness(joint[order[wide]] / width[wide, None])
+    rows = joint[order[wide]] / width[wide, None]
+    best, strength = sureness(rows)
+    return [
+        Block(
+            (k, int(order[i])),
+            chain.vocabulary.label(_digits(int(order[i]), V, k)),
+            float(left[i]),
+            float(width[i]),
+            token,
+            float(rows[n, token]),
+            sure,
+        )
+        for n, (i, token, sure) in enumerate(
+            zip(wide.tolist(), best.tolist(), strength.tolist(), strict=True)
+        )
+    ]
+
+
+def _row(ax: Axes, chain: Chain, row: list[Block], k: int, *, dark: bool) -> None:
+    """One row of blocks, and grey for the suffixes between them."""
+    from fsm_gpt.report.room import give_room
+
+    colours, hues = palette(dark), token_colours(chain)
     edge = 0.0
-    for i, token, sure in zip(wide.tolist(), best.tolist(), strength.tolist(), strict=True):
-        if left[i] - edge > NARROWEST / 2:
-            _block(ax, edge, left[i] - edge, k, colours.faint, 1.0, colours.paper)
-        _block(ax, left[i], width[i], k, colours.tokens[hues[token]], sure, colours.paper)
-        edge = left[i + 1]
-        label = chain.vocabulary.label(_digits(int(order[i]), V, k))
-        letters = int(width[i] / LETTER)
+    for block in row:
+        if block.left - edge > NARROWEST / 2:
+            _block(ax, edge, block.left - edge, k, colours.faint, 1.0, colours.paper)
+        _block(
+            ax,
+            block.left,
+            block.mass,
+            k,
+            colours.tokens[hues[block.token]],
+            block.strength,
+            colours.paper,
+            gid=f"suffix-{k}-{block.suffix[1]}",
+        )
+        edge = block.left + block.mass
+        label, letters = block.label, int(block.mass / LETTER)
         if k == 1 and letters >= 4:
             label = short(label, letters)
         if len(label) <= letters:
             text = ax.text(
-                left[i] + width[i] / 2,
+                block.left + block.mass / 2,
                 k,
                 "",
                 ha="center",
@@ -119,10 +173,9 @@ def _row(ax: Axes, chain: Chain, joint: Numbers, k: int, *, dark: bool) -> set[i
                 color=colours.ink,
             )
             write(text, label, mono=True)
-            give_room(text, float(width[i]))
-    if left[-1] - edge > NARROWEST / 2:
-        _block(ax, edge, left[-1] - edge, k, colours.faint, 1.0, colours.paper)
-    return set(best.tolist())
+            give_room(text, block.mass)
+    if 1.0 - edge > NARROWEST / 2:
+        _block(ax, edge, 1.0 - edge, k, colours.faint, 1.0, colours.paper)
 
 
 def _digits(number: int, V: int, k: int) -> list[int]:
@@ -130,7 +183,15 @@ def _digits(number: int, V: int, k: int) -> list[int]:
 
 
 def _block(
-    ax: Axes, left: float, width: float, k: int, colour: str, strength: float, line: str
+    ax: Axes,
+    left: float,
+    width: float,
+    k: int,
+    colour: str,
+    strength: float,
+    line: str,
+    *,
+    gid: str | None = None,
 ) -> None:
     from matplotlib.patches import Rectangle
 
@@ -138,6 +199,7 @@ def _block(
         (left, k - 0.5), width, 1, facecolor=colour, alpha=strength, edgecolor="none", zorder=2
     )
     block.set_in_layout(False)
+    block.set_gid(gid)
     ax.add_artist(block)
     if width > 4 * NARROWEST:  # a line between blocks, where there is room for it
         ax.plot([left, left], [k - 0.5, k + 0.5], color=line, linewidth=0.8, zorder=3)

@@ -6,6 +6,7 @@
   var button = document.getElementById("play");
   var said = document.getElementById("said");
   var timer = null;
+  if (player === null) { return; }
 
   function show(place) {
     frames.forEach(function (frame, k) { frame.hidden = k !== place; });

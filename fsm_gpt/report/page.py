@@ -1,7 +1,9 @@
 """The report: one HTML file that opens offline, in light and dark; or Markdown, or JSON.
 
 Nothing in the page asks the network for anything, and its content-security-policy would
-not let it: no script runs, the one style sheet is named by its hash, pictures are inline.
+not let it: the one style sheet and the one script are named by their hashes, pictures are inline.
+Everything is there without the script, which adds a walk through the chain, a slider over the steps
+of a training, and the numbers of what is pointed at.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any, overload
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.explore.machine import Exploration
+from fsm_gpt.learning.watched import Watched
 from fsm_gpt.markov.compare import Comparison
 from fsm_gpt.markov.lumping import Lumping
 from fsm_gpt.markov.minimal_machine import MinimalMachine
@@ -76,6 +79,7 @@ def report(
     text: str | None = None,
     stop: Sequence[int | str] = (),
     losses: Sequence[float] = (),
+    watched: Watched | None = None,
     title: str | None = None,
     provenance: Mapping[str, str] | None = None,
     facts: Facts | None = None,
@@ -111,6 +115,7 @@ def report(
     text: str | None = None,
     stop: Sequence[int | str] = (),
     losses: Sequence[float] = (),
+    watched: Watched | None = None,
     title: str | None = None,
     names: tuple[str, str] | None = None,
     provenance: Mapping[str, str] | None = None,
@@ -138,6 +143,9 @@ def report(
         The training loss at each step, in nats.
     names
         What the reference and the model of a comparison are called.
+    watched
+        What :func:`fsm_gpt.watch` saw of the training, with its chains: the page then has a slider
+        over its steps, for graphs of up to 32 states.
     provenance
         Further lines for the last section: the command, the seed, a hash.
     facts
@@ -150,8 +158,8 @@ def report(
         come from chains and texts that do not fit each other.
 
     >>> page = report(Chain([[0.5, 0.5], [0.25, 0.75]]), title="Two states")
-    >>> page.html.startswith("<!doctype html>"), "<script" in page.html
-    (True, False)
+    >>> page.html.startswith("<!doctype html>"), "http-equiv" in page.html
+    (True, True)
     """
     if not isinstance(chain, Chain):
         return _of_another_kind(
@@ -161,7 +169,7 @@ def report(
             title=title,
             names=names,
             provenance=provenance,
-            others=(before, data, losses or None, facts),
+            others=(before, data, losses or None, watched, facts),
         )
     refuse_a_part(chain)
     if facts is None:
@@ -172,6 +180,7 @@ def report(
             text=text,
             stop=stop,
             losses=losses,
+            watched=watched,
             provenance=provenance,
         )
     return Report(facts, title)
@@ -208,12 +217,14 @@ def _page(facts: Facts, title: str | None) -> str:
     from fsm_gpt.report.sections import sections
     from fsm_gpt.report.shell import page_from
     from fsm_gpt.report.style import quiet_fonts, token_colours
+    from fsm_gpt.report.walk_section import walk_section
 
     page = sections(facts, title=title)
     page["hues"] = token_colours(facts.chain)
     with quiet_fonts(), browser_fonts():
         add_figures(page, facts)
     page["downloads"] = downloads(facts)
+    page["walk"], data = walk_section(facts, page)
     page["contents"] = _contents(page)
     for holder in (
         *page["graphs"],
@@ -227,16 +238,18 @@ def _page(facts: Facts, title: str | None) -> str:
     page["table_figure"] = Markup(page["table_figure"])
     if page["training"]:
         page["training"]["loss_figure"] = Markup(page["training"]["loss_figure"])
-    return page_from("template.html.j2", page=page)
+    scripts = ["walk_data.js", "walk_panel.js", "walk_figures.js", "movie.js"] if data else []
+    return page_from("template.html.j2", scripts=scripts, page=page, data=Markup(data))
 
 
 def _contents(page: dict[str, Any]) -> list[tuple[str, str]]:
     """The sections that this page has, in order."""
-    table = page["table_figure"]
+    table, own = page["table_figure"], page["walk"] and not page["graphs"]
     others = enumerate(page["beside"])
     named = [
         ("summary", "Summary", True),
         *((f"beside-{i}" if i else "beside", one["name"], True) for i, one in others),
+        ("walking", "Walk", own),
         ("contexts", "Contexts", table and page["table_first"]),
         ("atlas", "Atlas", page["atlas"]),
         ("training", "Training", page["training"]),

@@ -15,6 +15,7 @@ from fsm_gpt.report.contexts import TABLE_LIMIT, context_table
 from fsm_gpt.report.curves import loss_plot, memory_plot, mixing_plot, spectrum_plot
 from fsm_gpt.report.facts import Facts
 from fsm_gpt.report.flow_ring import RING_LIMIT, flow_ring
+from fsm_gpt.report.frames import frames_of
 from fsm_gpt.report.graph import GRAPH_LIMIT, state_graph
 from fsm_gpt.report.icicle import MOST_SUFFIXES, suffix_icicle
 from fsm_gpt.report.machine import drawn
@@ -50,10 +51,17 @@ def add_figures(page: dict[str, Any], facts: Facts) -> None:
             page["training"]["loss_figure"] = inline_svg(
                 loss_plot(facts.losses), label=label, prefix="loss"
             )
+        if facts.watched is not None and _shown_as_graph(facts.watched.chains):
+            page["training"]["frames"] = frames_of(facts.watched)
     _curve(page["memory"], facts.memory_curve, memory_plot, "memory", "Memory curve")
     _curve(page["mixing"], facts.mixing_time, mixing_plot, "mixing", "Distance curve")
     _curve(page["spectrum"], facts.spectrum, spectrum_plot, "spectrum", "Spectrum")
     _machine(page["machine"], facts)
+
+
+def _shown_as_graph(chains: tuple[tuple[Chain, ...], ...] | None) -> bool:
+    """Whether there are chains that are small enough for a graph."""
+    return chains is not None and chains[0][0].n_states <= GRAPH_LIMIT
 
 
 def _machine(section: dict[str, Any] | None, facts: Facts) -> None:
@@ -93,7 +101,11 @@ def _graph(chain: Chain, name: str, facts: Facts | None) -> dict[str, Any]:
         f"{_message(chain, facts)} The table of next-token probabilities has every transition"
         f"{' and that of the stationary distribution the share of each state' if facts else ''}."
     )
-    return {"name": name, "svg": inline_svg(ax, label=label, prefix=name.split()[0].lower())}
+    prefix = name.split()[0].lower()
+    return {
+        "name": name,
+        "svg": inline_svg(ax, label=label, prefix=prefix, parts=facts is not None),
+    }
 
 
 def _atlas(facts: Facts) -> Iterator[dict[str, str]]:
@@ -150,8 +162,8 @@ def _atlas(facts: Facts) -> Iterator[dict[str, str]]:
 
 def _entry(prefix: str, name: str, ax: Axes, caption: str) -> dict[str, str]:
     label = f"{name}. {caption} The table states.csv has the numbers."
-    svg = inline_svg(ax, label=label, prefix=prefix)
-    return {"name": name, "svg": svg, "caption": caption}
+    svg = inline_svg(ax, label=label, prefix=prefix, parts=True)
+    return {"prefix": prefix, "name": name, "svg": svg, "caption": caption}
 
 
 def _message(chain: Chain, facts: Facts | None) -> str:
@@ -180,6 +192,7 @@ def _contexts(page: dict[str, Any], facts: Facts) -> None:
                 f"probabilities {which}has the numbers."
             ),
             prefix="table",
+            parts=True,
         )
     if page["table_figure"] and page["no_graph"]:
         page["no_graph"] += " The table of contexts shows them all."

@@ -134,9 +134,12 @@ class Pen:
         from matplotlib.path import Path
 
         hues = token_colours(chain) if hues is None else hues
-        tokens = chain.edges().token[plan.kept]
+        edges = chain.edges()
+        tokens = edges.token[plan.kept]
+        sources = edges.source[plan.kept]
         for i, curve in enumerate(plan.curves):
             colour = self.colours.tokens[hues[int(tokens[i])]]
+            name = f"{sources[i]}-{tokens[i]}"
             width = plan.widths[i]
             length, half = HEAD[0] + 1.6 * width, HEAD[1] + 0.9 * width
             back = curve.back_from_tip(length)
@@ -152,7 +155,7 @@ class Pen:
                     linewidth=width * self.scale,
                     capstyle="butt",
                     zorder=2,
-                    gid=f"edge-{i}",
+                    gid=f"edge-{name}",
                 )
             )
             ahead = (tip - foot) / (np.hypot(*(tip - foot)) + 1e-12)
@@ -179,7 +182,7 @@ class Pen:
                     LABEL_SIZE,
                     ink,
                     bold=True,
-                    gid=f"edge-label-{i}",
+                    gid=f"edge-label-{name}",
                 )
 
     def states(

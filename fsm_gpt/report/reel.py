@@ -115,7 +115,7 @@ def reel(chains: Sequence[Chain], titles: Sequence[str]) -> Reel:
             missing = (len(flows) - len(keys), unlabelled)
             for one in legend_entries(chain, communicating_classes(chain), missing, palette(dark)):
                 entries.setdefault((one.sign, one.words), one)
-        sheets.append(sheet(*bounds(whole), titles, list(entries.values())))
+        sheets.append(sheet(*bounds(whole), [t for t in titles if t], list(entries.values())))
     return Reel(tuple(chains), tuple(masses), plans, tuple(titles), (sheets[0], sheets[1]))
 
 

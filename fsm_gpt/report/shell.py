@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 __all__ = ["page_from"]
 
 
-def page_from(template: str, *, script: str | None = None, **values: Any) -> str:
+def page_from(template: str, *, scripts: Sequence[str] = (), **values: Any) -> str:
     """A page made from one of the templates, with the look that all of them share.
 
-    ``script`` is the name of a file beside the templates, which the page then runs.
+    ``scripts`` are the names of files beside the templates, which the page then runs as one.
     """
     from markupsafe import Markup
 
     style = _style()
-    code = "" if script is None else _read(script)
+    code = "\n".join(_read(name) for name in scripts)
     return (
         _environment()
         .get_template(template)

@@ -29,6 +29,8 @@ _FONT = re.compile(
     r"^(?:(?:normal|italic|oblique) )?(?:(?P<weight>bold|\d{3}) )?"
     r"(?P<size>[\d.]+)px (?P<family>.*)$"
 )
+#: Names of artists that a page may speak of: a state, a transition, a suffix, by their numbers.
+_PART = re.compile(r"(?:edge|edge-label|disc|name|mass|context|cell|suffix)-\d+(?:-\d+)?")
 #: Style properties that stay, as attributes.
 _KEPT = {
     "fill",
@@ -45,10 +47,11 @@ _KEPT = {
 }
 
 
-def inline_svg(ax: Axes, *, label: str, prefix: str) -> str:
+def inline_svg(ax: Axes, *, label: str, prefix: str, parts: bool = False) -> str:
     """The figure of these axes, drawn in the light palette, as an ``<svg>`` element.
 
-    ``label`` is read aloud in place of the picture.
+    ``label`` is read aloud in place of the picture. With ``parts`` its states, transitions and
+    suffixes keep their names, as ``data-part``, for a script to find.
 
     >>> from fsm_gpt.report.curves import loss_plot
     >>> inline_svg(loss_plot([2.0, 1.0]), label="Loss <falling>", prefix="loss")[:71]
@@ -66,17 +69,19 @@ def inline_svg(ax: Axes, *, label: str, prefix: str) -> str:
         "width": f"{width * 4 / 3:.0f}",
         "height": f"{height * 4 / 3:.0f}",
     }
+    if parts:
+        root.attrib["data-figure"] = prefix
     for element in list(root.iter()):
         element.tag = element.tag.rpartition("}")[2]
         if element.tag == "image":
             _masked(element, prefix)
         elif element is not root:
-            _rewrite(element, used, prefix)
+            _rewrite(element, used, prefix, parts)
     _prune(root)
     return ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
 
 
-def _rewrite(element: ElementTree.Element, used: set[str], prefix: str) -> None:
+def _rewrite(element: ElementTree.Element, used: set[str], prefix: str, parts: bool) -> None:
     """Attributes of one element, as a page wants them."""
     old, new, classes = element.attrib, {}, []
     styles: dict[str, str] = {}
@@ -96,6 +101,8 @@ def _rewrite(element: ElementTree.Element, used: set[str], prefix: str) -> None:
         if key == "id":
             if value in used:
                 new["id"] = f"{prefix}-{value}"
+            elif parts and _PART.fullmatch(value):
+                new["data-part"] = value
             continue
         if key in ("clip-path", "class") or (key == "transform" and value.startswith("rotate(-0 ")):
             continue

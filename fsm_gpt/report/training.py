@@ -39,6 +39,7 @@ def training(facts: Facts) -> Section | None:
         "chips": [],
         "more_chips": 0,
         "loss_figure": "",
+        "frames": [],
         "losses": None,
     }
     said = []

@@ -21,7 +21,7 @@ from tests.report.chains import AFTER, BEFORE, DENSE, SMALL, gambler, of_ones, w
 
 
 def kind(artist: object) -> str:
-    return (artist.get_gid() or "").rstrip("0123456789").rstrip("-")  # type: ignore[attr-defined]
+    return (artist.get_gid() or "").rstrip("0123456789-")  # type: ignore[attr-defined]
 
 
 def overlaps(ax: Axes) -> list[str]:
