@@ -101,7 +101,7 @@ class Report:
 
     def __repr__(self) -> str:
         size = len(self.html.encode("utf-8")) / 1000
-        return f"Report: {size:,.0f} kB of HTML about {self.facts.chain!r}; save(path) writes it"
+        return f"Report: {size:,.0f} kB of HTML about {self.facts.chain}; save(path) writes it"
 
     def _repr_html_(self) -> str:
         page = html.escape(self.html, quote=True)
