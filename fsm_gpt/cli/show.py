@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +12,11 @@ import click
 from fsm_gpt.cli.console import show_json
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from fsm_gpt.report.facts import Facts
 
-__all__ = ["show_facts", "write_report"]
+__all__ = ["show_facts", "show_page", "write_report"]
 
 
 def write_report(facts: Facts, output: str, *, title: str | None = None) -> None:
@@ -22,18 +26,35 @@ def write_report(facts: Facts, output: str, *, title: str | None = None) -> None
     report(facts.chain, facts=facts, title=title).save(output)
 
 
-def show_facts(facts: Facts, *, as_json: bool, report: str | None = None) -> None:
-    """Print the summary, or the whole as JSON."""
+def show_facts(
+    facts: Facts,
+    *,
+    as_json: bool,
+    report: str | None = None,
+    following: Sequence[tuple[Sequence[str], str]] = (),
+) -> None:
+    """Print the summary, or the whole as JSON; ``following`` are commands to go on with."""
     if as_json:
         document = facts.to_dict()
         document.pop("schema_version")  # the document's own says the same
         show_json({**document, **({} if report is None else {"report": report})})
         return
-    from rich.console import Console
-
     from fsm_gpt.report.terminal import summary
 
-    Console(highlight=False).print(summary(facts))
+    show_page(summary(facts, following=following))
     if report is not None:
         page = Path(report).suffix.lower() not in (".md", ".json")
         click.echo(f"report: {Path(report).resolve()}{' (open it in a browser)' if page else ''}")
+
+
+def show_page(page: RenderableType) -> None:
+    """Print what rich lays out; to a file or a pipe without blanks at the ends of lines."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if sys.stdout.isatty():
+        console.print(page)
+        return
+    with console.capture() as captured:
+        console.print(page)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
