@@ -23,6 +23,7 @@ PACKAGE = Path(fg.__file__).parent
 SAME_ROOM = {
     "file_sets": "files",
     "display": "result",
+    "progress": "result",
     "storage": "chain",
     "build": "chain",
     "counts": "chain",

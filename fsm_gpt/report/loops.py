@@ -42,13 +42,14 @@ def _told(found: GreedyMap, number: int, many: bool) -> str:
     chain, basin = found.chain, int(found.basin_sizes[number])
     states = found.cycles[number]
     states = np.roll(states, -int(np.argmax(states)))  # from its highest, as elsewhere
-    who = f"{count(basin, 'state ends', 'states end')}" if many else "every state ends"
+    who = count(basin, "state ends", "states end") if many else "every state ends"
+    writes = "write" if many and basin > 1 else "writes"
     if chain.end is not None and chain.end in states.tolist():
         return f"{who} at {chain.label(chain.end)}, with the text."
     written = chain.vocabulary.label(found.token[states[:MOST_NAMED]].tolist())
     if len(states) == 1:
-        return f"{who} in {chain.label(int(states[0]))}, and writes {written} for ever."
+        return f"{who} in {chain.label(int(states[0]))}, and {writes} {written} for ever."
     names = " → ".join(chain.labels(states[:MOST_NAMED]))
     if len(states) > MOST_NAMED:
         return f"{who} in {names} → … ({len(states):,} states in turn)."
-    return f"{who} in {names} → {chain.label(int(states[0]))}, and writes {written} for ever."
+    return f"{who} in {names} → {chain.label(int(states[0]))}, and {writes} {written} for ever."

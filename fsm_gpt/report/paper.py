@@ -49,6 +49,8 @@ class Paper:
 
     def names(self, rows: Iterable[tuple[str, str, str]], *, title: str = "") -> RenderableType:
         """Names with a value and a sentence each; on narrow paper one below the other."""
+        from rich.padding import Padding
+
         given = list(rows)
         valued = any(value for _, value, _ in given)
         table = self._bare(None, padding=2)
@@ -57,7 +59,7 @@ class Paper:
             for name, value, words in given:
                 head = self.text(f"{name}{': ' if value else ''}", style="bold") + self.text(value)
                 table.add_row(head)
-                table.add_row(self.text(f"  {words}"))
+                table.add_row(Padding(self.text(words), (0, 0, 0, 2)))
             return self._titled(title, table)
         table.add_column(overflow="fold", max_width=28)
         if valued:
