@@ -12,7 +12,7 @@ from fsm_gpt.report.words import count
 __all__ = ["greedy_loops"]
 
 #: Loops that are told, the likeliest ends first; and states and tokens that are named of each.
-MOST_LOOPS, MOST_NAMED = 3, 8
+MOST_LOOPS, MOST_NAMED, MOST_WRITTEN = 3, 8, 40
 
 
 def greedy_loops(chain: Chain) -> list[str]:
@@ -46,10 +46,11 @@ def _told(found: GreedyMap, number: int, many: bool) -> str:
     writes = "write" if many and basin > 1 else "writes"
     if chain.end is not None and chain.end in states.tolist():
         return f"{who} at {chain.label(chain.end)}, with the text."
-    written = chain.vocabulary.label(found.token[states[:MOST_NAMED]].tolist())
+    written = chain.vocabulary.label(found.token[states[:MOST_WRITTEN]].tolist())
+    written += "…" if len(states) > MOST_WRITTEN else ""
     if len(states) == 1:
         return f"{who} in {chain.label(int(states[0]))}, and {writes} {written} for ever."
-    names = " → ".join(chain.labels(states[:MOST_NAMED]))
     if len(states) > MOST_NAMED:
-        return f"{who} in {names} → … ({len(states):,} states in turn)."
+        return f"{who} in a cycle of {len(states):,} states, and {writes} {written} for ever."
+    names = " → ".join(chain.labels(states))
     return f"{who} in {names} → {chain.label(int(states[0]))}, and {writes} {written} for ever."

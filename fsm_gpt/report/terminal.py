@@ -30,6 +30,8 @@ __all__ = ["summary"]
 
 #: A terminal page lists so many states of a small chain, and of a large one.
 MOST_ROWS, FEWER_ROWS = 16, 10
+#: A closed class is told in so many characters.
+LONGEST_CYCLE = 72
 #: The row of a state is drawn up to so many tokens.
 MOST_DRAWN = 32
 
@@ -89,7 +91,7 @@ def _numbers(facts: Facts, paper: Paper) -> RenderableType:
     if not isinstance(curve, Absent) and len(curve.bits_per_token) > 1:
         h = [float(bits) for bits in curve.bits_per_token]
         above = [max(bits - h[-1], 0.0) for bits in h]  # what is left to learn from further back
-        drawn = sparkline(above, max(above), ascii=paper.ascii)
+        drawn = sparkline(above, max(above), ascii=paper.ascii) if max(above) > 0 else "flat"
         tokens = "token" if len(h) == 2 else "tokens"
         last = (
             f"{number(h[0])} bits knowing no token, {number(h[-1])} knowing {len(h) - 1} {tokens}"
@@ -112,9 +114,9 @@ def _states(facts: Facts, paper: Paper) -> RenderableType:
     rows = section["rows"][: MOST_ROWS if few else FEWER_ROWS]
     hidden = chain.n_states - len(rows)
     more = f", {count(hidden, 'more state')} left out" if hidden else ""
-    width = 20 if paper.width >= WIDE else 8 if paper.width >= NARROW else 0
-    drawn = chain.kind != "symbolic" and 1 < chain.n_tokens <= MOST_DRAWN
-    drawn = drawn and chain.n_tokens <= paper.width // 3
+    drawn = chain.kind != "symbolic" and 1 < chain.n_tokens <= min(MOST_DRAWN, paper.width * 2 // 5)
+    roomy = paper.width - (chain.n_tokens if drawn else 0) >= WIDE - 8
+    width = 20 if roomy else 8 if paper.width >= NARROW else 0
     columns = [("state", "left"), *([(_row_head(facts), "left")] if drawn else [])]
     columns += [("next token", "left"), ("π", "right"), *([("", "left")] if width else [])]
     if section["several"]:
@@ -158,13 +160,23 @@ def _rules(facts: Facts, paper: Paper) -> RenderableType | None:
     rows = [
         [
             row["name"],
-            "\n".join(row["closed"]),
+            "\n".join(map(_shorter, row["closed"])),
             *([row["transient"]] if paper.width >= NARROW else []),
             row["entropy"],
         ]
         for row in rules(facts)["rows"]
     ]
     return paper.table("Structure under each decoding rule", columns, rows)
+
+
+def _shorter(words: str) -> str:
+    """A cycle of long names with its first ones alone; how many there are is said."""
+    names = words.split(" → ")
+    if len(words) <= LONGEST_CYCLE or len(names) < 5:
+        return words
+    _, bracket, more = words.rpartition(" (")
+    size = f"({more}" if bracket else f"({len(names) - 1} states in turn)"
+    return " → ".join([*names[:2], f"… {size}"])
 
 
 def _remembered(facts: Facts, paper: Paper) -> RenderableType | None:
