@@ -18,7 +18,7 @@ __all__ = ["LONGEST", "Row", "block", "cut", "listed_below", "table", "text_as_h
 #: A ``repr`` has at most so many characters; where it would have more, lines of at most so many.
 LONGEST, WIDEST = 1900, 480
 #: A notebook shows at most so many lines, of at most so many characters.
-MOST_LINES, WIDEST_IN_HTML = 60, 2000
+MOST_LINES, WIDEST_IN_HTML = 60, 1000
 #: A list of so many numbers at least is drawn with bars.
 FEWEST_BARS = 3
 #: What stands before a colon is a name where it is no longer than this.
@@ -40,7 +40,7 @@ _STYLE = (
     ".fsm-gpt tr,.fsm-gpt tr:nth-child(n){background:none;border:0}"
     ".fsm-gpt td,.fsm-gpt th{border:0;border-bottom:1px solid rgba(127,127,127,.3);"
     "padding:.12em .9em .12em .3em;text-align:left;vertical-align:top;font-weight:400;"
-    "white-space:pre-wrap;max-width:44em;overflow-wrap:anywhere}"
+    "white-space:pre-wrap;max-width:44em;overflow-wrap:break-word}"
     ".fsm-gpt .n{text-align:right;white-space:nowrap}"
     ".fsm-gpt thead th{opacity:.85}"
     ".fsm-gpt pre{margin:.2em 0 .5em;padding:0;background:none;font-size:.95em;overflow-x:auto}"
@@ -52,7 +52,7 @@ def cut(text: str, *, most: int = LONGEST, widest: int = WIDEST) -> str:
 
     >>> cut("abcdefghijkl", most=11, widest=11), cut("abcdefghijkl", most=12, widest=3)
     ('abcdefgh...', 'abcdefghijkl')
-    >>> print(cut(chr(10).join("abcdefgh" * 9), most=46))
+    >>> print(cut(chr(10).join("abcdefgh" * 9), most=54))
     a
     b
     c
@@ -63,7 +63,7 @@ def cut(text: str, *, most: int = LONGEST, widest: int = WIDEST) -> str:
     lines = [_narrowed(line, widest) for line in text.split("\n")]
     if sum(map(len, lines)) + len(lines) <= most + 1:
         return "\n".join(lines)
-    room, kept = most - 40, 0
+    room, kept = most - 48, 0
     for line in lines:
         room -= len(line) + 1
         if room < 0 and kept:
@@ -76,6 +76,15 @@ def cut(text: str, *, most: int = LONGEST, widest: int = WIDEST) -> str:
     return "\n".join([*lines[:kept], f"... and {left:,} more {shown}: print() shows all"])
 
 
+def _escaped(text: str) -> str:
+    """Markup as text, and signs that nobody can see as escapes."""
+    seen = "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii")
+        for c in text
+    )
+    return html.escape(seen)
+
+
 def _narrowed(line: str, widest: int) -> str:
     return line if len(line) <= widest else line[: widest - 3] + "..."
 
@@ -86,8 +95,9 @@ def block(head: str, *parts: str, foot: str = "") -> str:
     >>> "<b>" in block("<b>"), "&lt;b&gt;" in block("<b>")
     (False, True)
     """
-    below = "".join(parts) + (f'<p class="foot">{html.escape(foot)}</p>' if foot else "")
-    top = f'<p class="head">{html.escape(head)}</p>' if head else ""
+    head = _narrowed(head, WIDEST_IN_HTML)
+    below = "".join(parts) + (f'<p class="foot">{_escaped(foot)}</p>' if foot else "")
+    top = f'<p class="head">{_escaped(head)}</p>' if head else ""
     return f'<div class="fsm-gpt"><style>{_STYLE}</style>{top}{below}</div>'
 
 
@@ -98,11 +108,11 @@ def table(rows: Sequence[Row], *, heads: Row = (), bars: bool = False) -> str:
     (True, True)
     """
     sides = [_side(column, rows) for column in range(max(map(len, (heads, *rows))))]
-    top = "".join(f"<th{_of(sides, i)}>{html.escape(h)}</th>" for i, h in enumerate(heads))
+    top = "".join(f"<th{_of(sides, i)}>{_escaped(h)}</th>" for i, h in enumerate(heads))
     largest = max((_value(row[-1]) for row in rows), default=0.0) if bars else 0.0
     lines = []
     for row in rows:
-        cells = [f"<td{_of(sides, i)}>{html.escape(cell)}</td>" for i, cell in enumerate(row)]
+        cells = [f"<td{_of(sides, i)}>{_escaped(cell)}</td>" for i, cell in enumerate(row)]
         if largest > 0:
             cells.append(_bar(_value(row[-1]) / largest))
         lines.append(f"<tr>{''.join(cells)}</tr>")
@@ -142,7 +152,7 @@ def _value(cell: str) -> float:
 
 def listed_below(rows: Sequence[Row], *, heads: Row = (), name: str) -> str:
     """A table that is folded away until it is asked for."""
-    return f"<details><summary>{html.escape(name)}</summary>{table(rows, heads=heads)}</details>"
+    return f"<details><summary>{_escaped(name)}</summary>{table(rows, heads=heads)}</details>"
 
 
 def text_as_html(text: str) -> str:
@@ -158,7 +168,7 @@ def text_as_html(text: str) -> str:
     """
     lines = text.split("\n")
     if any(line.startswith("[") for line in lines):  # a matrix as numpy writes it
-        return f"<pre>{html.escape(cut(text, most=4 * LONGEST))}</pre>"
+        return f"<pre>{_escaped(cut(text, most=4 * LONGEST))}</pre>"
     left = len(lines) - MOST_LINES
     if left > 1:
         lines = [*lines[:MOST_LINES], f"... and {left:,} more lines: print() shows all"]
@@ -210,7 +220,7 @@ def _cells(line: str) -> tuple[str, list[str]]:
 
 
 def _as_text(lines: Sequence[str]) -> str:
-    return "".join(f"<p>{html.escape(line.strip())}</p>" for line in lines if line.strip())
+    return "".join(f"<p>{_escaped(line.strip())}</p>" for line in lines if line.strip())
 
 
 def _as_table(rows: list[list[str]]) -> str:

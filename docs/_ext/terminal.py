@@ -10,13 +10,18 @@ from typing import Any
 from rich.console import Console
 
 #: rich's own frame names a font on the web; a page of ours fetches nothing.
-_FONTS = re.compile(r"@font-face\s*\{.*?\}", re.DOTALL)
+_FONTS = re.compile(r"@font-face\s*\{.*?\}|<!--.*?-->", re.DOTALL)
 
 
 def picture(page: Any, label: str, *, width: int = 80, lines: int | None = None) -> str:
     """What rich lays out, as an element of a page; the label is read aloud in its place."""
     console = Console(
-        record=True, width=width, file=io.StringIO(), highlight=False, force_terminal=True
+        record=True,
+        width=width,
+        file=io.StringIO(),
+        highlight=False,
+        force_terminal=True,
+        force_jupyter=False,
     )
     console.print(page)
     if lines is not None:
