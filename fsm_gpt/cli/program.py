@@ -131,9 +131,9 @@ BEGIN = """\
 fsm-gpt: a small GPT as a finite-state Markov chain.
 
 Where to begin:
-  fsm-gpt demo                   the article's GPT: train, analyse, write a report
+  fsm-gpt demo                   the article's GPT: train, analyse, report
   fsm-gpt report --text my.txt   the same for a text of yours
-  fsm-gpt report ckpt.pt         the same for a checkpoint, nanoGPT's or our own
+  fsm-gpt report ckpt.pt         the same for a checkpoint, nanoGPT's or ours
   fsm-gpt capacity gpt2 gpt-3    how many bits of state real models have
 
 fsm-gpt --help lists all verbs, fsm-gpt VERB --help explains one."""
