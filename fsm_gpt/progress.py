@@ -98,28 +98,30 @@ def in_terminal(what: str) -> Iterator[Tell]:
 @contextmanager
 def _in_notebook(what: str) -> Iterator[Tell]:
     """A bar as HTML that is written anew; it stays, with its last numbers."""
-    from IPython.display import HTML, display
+    from IPython import display
 
+    notebook: Any = display  # it has no types
     shown: list[Any] = []
-    last = [-PAUSE, ""]
+    page, when = "", -PAUSE
 
-    def put(page: str) -> None:
+    def put() -> None:
         if shown:
-            shown[0].update(HTML(page))
+            shown[0].update(notebook.HTML(page))
         else:
-            shown.append(display(HTML(page), display_id=True))
+            shown.append(notebook.display(notebook.HTML(page), display_id=True))
 
     def tell(done: int, total: int | None, more: str) -> None:
-        last[1] = bar_as_html(what, done, total, more)
-        if time.monotonic() - float(last[0]) >= PAUSE:
-            last[0] = time.monotonic()
-            put(str(last[1]))
+        nonlocal page, when
+        page = bar_as_html(what, done, total, more)
+        if time.monotonic() - when >= PAUSE:
+            when = time.monotonic()
+            put()
 
     try:
         yield tell
     finally:
-        if last[1]:
-            put(str(last[1]))
+        if page:
+            put()
 
 
 def bar_as_html(what: str, done: int, total: int | None, more: str) -> str:

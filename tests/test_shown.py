@@ -264,10 +264,9 @@ def test_a_bar_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
         return Handle()
 
     shell = SimpleNamespace(kernel=object())
-    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
-    monkeypatch.setitem(
-        sys.modules, "IPython.display", SimpleNamespace(HTML=lambda page: page, display=display)
-    )
+    shown = SimpleNamespace(HTML=lambda page: page, display=display)
+    ipython = SimpleNamespace(get_ipython=lambda: shell, display=shown)
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
     with fg.progress_bar("working <fast>") as bar:
         for done in range(1, 1001):
             bar(done, 1000)
