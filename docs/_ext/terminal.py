@@ -35,4 +35,4 @@ def picture(page: Any, label: str, *, width: int = 80, lines: int | None = None)
         "<svg ", (f'<svg role="img" aria-label="{html.escape(label)}" '), 1
     )
     assert "http" not in svg.replace("http://www.w3.org/2000/svg", ""), "a picture asks for a page"
-    return f'<div class="picture terminal">{svg}</div>'
+    return f'<div class="picture terminal" style="max-width: {0.575 * width:.0f}rem">{svg}</div>'
