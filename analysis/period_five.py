@@ -140,7 +140,7 @@ def of_another(model: Chain | Model, text: str | None) -> Study:
             "prices": prices(beside),
         },
         figures={},
-        inputs={"model": repr(chain), "text": text, "price": SMALL},
+        inputs={"model": str(chain), "text": text, "price": SMALL},
     )
 
 

@@ -161,7 +161,7 @@ def of_another(model: Chain | Model, text: str | None) -> Study:
         question="Which of the tasks is this GPT near to?",
         tables={"tasks": facts(sources, models), "memory": by_memory(sources, models)},
         figures={},
-        inputs={"model": repr(chain), "text": text},
+        inputs={"model": str(chain), "text": text},
     )
 
 

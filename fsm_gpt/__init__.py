@@ -93,6 +93,7 @@ _PUBLIC = {
         "until",
     ],
     "fsm_gpt.patterns": ["pattern"],
+    "fsm_gpt.progress": ["progress_bar"],
     "fsm_gpt.report": ["movie", "report", "state_graph"],
     "fsm_gpt.report.capacity_report": ["capacity_report"],
     "fsm_gpt.sampling": ["sample_entropy_rate", "sample_texts"],
@@ -191,6 +192,7 @@ if TYPE_CHECKING:
         until as until,
     )
     from fsm_gpt.patterns import pattern as pattern
+    from fsm_gpt.progress import progress_bar as progress_bar
     from fsm_gpt.report import movie as movie, report as report, state_graph as state_graph
     from fsm_gpt.report.capacity_report import capacity_report as capacity_report
     from fsm_gpt.sampling import (

@@ -90,7 +90,7 @@ class Album:
             ) from None
         if not chain.is_window or chain.states != self.space:
             raise InvalidArgument(
-                f"watch: the model of {run} at step {step} has {chain!r}, and those before it have "
+                f"watch: the model of {run} at step {step} has {chain}, and those before it have "
                 f"all contexts of {self.space.length} over {len(self.space.vocabulary)} tokens. "
                 f"Watch models of one vocabulary and context, and chains over all contexts."
             )

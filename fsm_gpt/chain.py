@@ -10,7 +10,6 @@ sum; see :mod:`fsm_gpt.rows`.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -23,7 +22,7 @@ from fsm_gpt.build import edge_list, edges_of_rows, ids, names_of, space_for, wi
 from fsm_gpt.compound import WithEnd
 from fsm_gpt.decoding import Rule, in_words, underflow_note
 from fsm_gpt.errors import InvalidArgument, InvalidChain, StateOutOfRange, StateSpaceTooLarge
-from fsm_gpt.listing import listing_line, states_in_words
+from fsm_gpt.listing import chain_as_html, chain_in_full, listing_line, states_in_words
 from fsm_gpt.result import read_only
 from fsm_gpt.rows import Kind, Numbers, as_floats, as_numbers, kind_of, to_rationals
 from fsm_gpt.space import ContextSpace, SomeContexts, States, Vocabulary
@@ -107,6 +106,11 @@ class Chain:
     >>> chain = Chain([[0.5, 0.5], [0.25, 0.75]], vocabulary="ab")
     >>> chain
     Chain: 2 states (every window of 1 token over 2), 4 transitions
+      tokens: a, b
+      input [a] ---> [0.500, 0.500]
+      input [b] ---> [0.250, 0.750]
+    >>> print(chain)
+    Chain: 2 states (every window of 1 token over 2), 4 transitions
     >>> chain.push(np.array([1.0, 0.0]))
     array([0.5, 0.5])
     """
@@ -169,7 +173,7 @@ class Chain:
 
         Emitting token j is moving to state j, so this is a window chain with L = 1.
 
-        >>> Chain.from_matrix([["1/2", "1/2"], [1, 0]], vocabulary=["sun", "rain"])
+        >>> print(Chain.from_matrix([["1/2", "1/2"], [1, 0]], vocabulary=["sun", "rain"]))
         Chain: 2 states (every window of 1 token over 2), 3 transitions, rational
         """
         if hasattr(P, "tocoo"):
@@ -651,15 +655,17 @@ class Chain:
             lines.append(f"... and {len(chosen) - limit:,} more states")
         return "\n".join(lines)
 
-    def __repr__(self) -> str:
+    def __str__(self) -> str:
         states = states_in_words(self.states, self.n_tokens)
         rule = f", decoding {in_words(self.decoding)}" if self.decoding else ""
         kind = "" if self.kind == "float" else f", {self.kind}"
         return f"Chain: {self.n_states:,} states{states}, {self.n_edges:,} transitions{rule}{kind}"
 
+    def __repr__(self) -> str:
+        return chain_in_full(self)
+
     def _repr_html_(self) -> str:
-        text = f"{self!r}\n{self.listing(limit=16)}"
-        return f"<pre>{html.escape(text)}</pre>"
+        return chain_as_html(self)
 
 
 def _from_sparse(P: Any, vocabulary: VocabularyLike | None, *, normalize: bool) -> Chain:

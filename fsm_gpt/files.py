@@ -58,6 +58,8 @@ def file_problem(path: Pathlike, error: Exception, doing: str) -> FileProblem:
         why, advice = "its folder does not exist", "Make the folder first, or name another"
     elif isinstance(error, FileNotFoundError) and (near := _near(path)):
         advice = f"Did you mean {shown(near)}? {advice}"
+    elif isinstance(error, FileNotFoundError) and os.fspath(path).isdecimal():
+        advice = "The name of a file is wanted here; a number is given with an option"
     return FileProblem(f"{shown(path)}: cannot {doing} it, {why}. {advice}.")
 
 

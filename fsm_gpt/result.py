@@ -8,13 +8,14 @@ proven one, or the word ``"uncertified"`` with the reason in ``uncertified_becau
 from __future__ import annotations
 
 import dataclasses
-import html
 import math
 from decimal import Decimal
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from fsm_gpt.display import block, cut, listed_below, text_as_html
 
 __all__ = [
     "UNCERTIFIED",
@@ -68,6 +69,36 @@ def format_steps(n: int) -> str:
     return f"{n:,}" if n < 10**15 else f"{Decimal(n):.2e}".replace("e+", "e")
 
 
+def in_short(value: Any, *, most: int = 6) -> str:
+    """A value in one line, however large: of an array its shape and the first numbers.
+
+    >>> in_short(np.arange(9) / 8)
+    'array of shape (9,): 0, 0.125, 0.25, 0.375, 0.5, 0.625, ...'
+    >>> in_short((1, 2, "three"))
+    "(1, 2, 'three')"
+    >>> in_short(("x",) * 5000)
+    "('x', 'x', 'x', 'x', 'x', 'x', ...), 5,000 in all"
+    """
+    if isinstance(value, np.ndarray):
+        first = [format_number(x) for x in value.flat[:most]]
+        more = ", ..." if value.size > most else ""
+        return f"array of shape {value.shape}: {_line(', '.join(first))}{more}"
+    if isinstance(value, (tuple, list)):
+        first = [in_short(item, most=most) for item in value[:most]]
+        if len(value) <= most:
+            return _line(f"({', '.join(first)}{',' if len(value) == 1 else ''})")
+        return f"({_line(', '.join(first))}, ...), {len(value):,} in all"
+    if isinstance(value, (str, bool)) or value is None:
+        return _line(repr(value))
+    if isinstance(value, (float, np.floating)):
+        return format_number(value)
+    return _line(str(value).partition("\n")[0])
+
+
+def _line(text: str) -> str:
+    return cut(text, most=200, widest=200)
+
+
 def to_json(value: Any) -> Any:
     """A value as JSON has it: arrays as lists, rationals and expressions as strings.
 
@@ -108,10 +139,26 @@ class Result:
         }
 
     def __repr__(self) -> str:
-        return str(self)
+        return cut(str(self))
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        head, _, below = str(self).partition("\n")
+        foot = self._small_print()
+        head = head.replace(f" ({foot})", "") if foot else head
+        return block(head, text_as_html(below) if below else "", self._fields(), foot=foot)
+
+    def _small_print(self) -> str:
+        """What stands in a notebook below the rest: how the answer is known."""
+        return ""
+
+    def _fields(self) -> str:
+        """The names of the fields, each with its value in short, folded away."""
+        rows = [
+            (field.name, in_short(getattr(self, field.name)))
+            for field in dataclasses.fields(self)
+            if not field.name.startswith("_")
+        ]
+        return listed_below(rows, heads=("field", "value"), name="fields")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -139,6 +186,9 @@ class Bounded(Result):
         if self.error_bound == 0:
             return "exact"
         return f"{self.error_meaning} at most {self.error_bound:.1e}, proven"
+
+    def _small_print(self) -> str:
+        return f"{self.method}; {self.error_sentence}"
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain lists, numbers and strings, with what its bound means."""

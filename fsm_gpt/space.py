@@ -55,6 +55,18 @@ def visible(token: str) -> str:
     )
 
 
+#: A ``repr`` names so many tokens or states.
+MOST_NAMED = 32
+
+
+def _some(names: tuple[str, ...]) -> str:
+    """Names as Python writes them; of many, the first ones and the number."""
+    if len(names) <= MOST_NAMED:
+        return repr(names)
+    first = ", ".join(map(repr, names[:MOST_NAMED]))
+    return f"({first}, ... {len(names):,} in all)"
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """The V symbols that a model reads and writes; a token's id is its place here.
@@ -107,6 +119,9 @@ class Vocabulary:
         if not text:
             raise InvalidText("text: it is empty, so it has no vocabulary. Give some text.")
         return cls(tuple(sorted(set(text))))
+
+    def __repr__(self) -> str:
+        return f"Vocabulary(tokens={_some(self.tokens)})"
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -387,6 +402,9 @@ class NamedStates:
                     f"states: name {name!r} stands at {first[name]} and again at {i}. "
                     f"Two states with one name cannot be told apart; rename one."
                 )
+
+    def __repr__(self) -> str:
+        return f"NamedStates(names={_some(self.names)})"
 
     def __len__(self) -> int:
         return len(self.names)

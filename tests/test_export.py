@@ -142,7 +142,7 @@ def check_json(chain: Chain) -> None:
     assert [graph.nodes[s]["label"] for s in range(chain.n_states)] == chain.labels()
     assert graph.graph["vocabulary"] == list(chain.vocabulary)
     assert graph.graph["context"] == chain.context
-    assert graph.graph["description"] == repr(chain)
+    assert graph.graph["description"] == str(chain)
 
 
 # ---- .npz by scipy, CSV by csv ----
@@ -253,7 +253,7 @@ def read_dot(text: str) -> tuple[dict[str, dict[str, str]], list[tuple[str, str,
 
 def check_dot(chain: Chain) -> None:
     nodes, edges = read_dot(written(chain, "dot").getvalue().decode("utf-8"))
-    assert nodes.pop("graph") == {"label": repr(chain)}
+    assert nodes.pop("graph") == {"label": str(chain)}
     assert nodes.pop("node") == {"shape": "box"}
     assert [nodes[str(s)]["label"] for s in range(chain.n_states)] == chain.labels()
     assert len(nodes) == chain.n_states

@@ -22,6 +22,8 @@ PACKAGE = Path(fg.__file__).parent
 #: The parts of a room that is spread over several files.
 SAME_ROOM = {
     "file_sets": "files",
+    "display": "result",
+    "progress": "result",
     "storage": "chain",
     "build": "chain",
     "counts": "chain",

@@ -84,7 +84,9 @@ def test_a_result_cannot_be_changed() -> None:
 def test_a_result_prints_itself_and_escapes_html() -> None:
     answer = Answer(None, read_only([1.0]))
     assert repr(answer) == str(answer) == "a < b"
-    assert answer._repr_html_() == "<pre>a &lt; b</pre>"
+    page = answer._repr_html_()
+    assert '<p class="head">a &lt; b</p>' in page
+    assert "a < b" not in page
 
 
 def test_json_of_every_kind_of_value() -> None:

@@ -41,7 +41,7 @@ def answer(model: PrismModel, question: str) -> Fraction | float | None:
     if model.chain.kind != "rational" or len(model.initial) != 1:
         raise InvalidArgument(
             f"checker: exact answers are for a chain of rationals with one initial state, and this "
-            f"is {model.chain!r} with {len(model.initial)}. Read its files with exact=True."
+            f"is {model.chain} with {len(model.initial)}. Read its files with exact=True."
         )
     stormpy = installed()
     if stormpy is None:

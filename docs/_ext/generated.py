@@ -38,7 +38,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "models": ("gpt", "extract", "explore", "cutting", "sensitivity", "watch", "learning"),
     "analyses": ("markov", "patterns", "sampling", "series"),
     "capacity": ("capacity", "report.capacity_report"),
-    "reports": ("report",),
+    "reports": ("report", "progress"),
 }
 TITLES = {
     "chain": "The chain",

@@ -8,7 +8,8 @@ import click
 
 from fsm_gpt.cli.chains import Reading, chain_options, check_text, read_to_analyse, watch_long_run
 from fsm_gpt.cli.console import command_line, json_option, working
-from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
+from fsm_gpt.cli.decoding import TYPED, DecodingCommand, decoding_options
+from fsm_gpt.cli.following import after_analyze
 from fsm_gpt.cli.inputs import FILE, read_text
 from fsm_gpt.cli.show import show_facts
 
@@ -55,4 +56,9 @@ def analyze(
             text=words,
             provenance={"command": command_line()},
         )
-    show_facts(facts, as_json=as_json)
+    typed = click.get_current_context().meta.get(TYPED, [chain_or_checkpoint])
+    show_facts(
+        facts,
+        as_json=as_json,
+        following=after_analyze(chain_or_checkpoint, typed, n_states=chain.n_states),
+    )

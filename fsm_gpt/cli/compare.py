@@ -12,7 +12,7 @@ from fsm_gpt.cli.compared import Extras, Undefined, show
 from fsm_gpt.cli.console import command_line, json_option, show_json, working
 from fsm_gpt.cli.decoding import DecodingCommand, decoding_options
 from fsm_gpt.cli.inputs import FILE, page_option, read_text, ready_for_page
-from fsm_gpt.cli.show import show_page
+from fsm_gpt.cli.show import say_where
 from fsm_gpt.errors import FsmGptError
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def compare(
         return
     show(found, extras)
     if output is not None:
-        show_page(output)
+        say_where(output)
 
 
 def _write(found: Comparison, named: dict[str, str], output: str, drift: int) -> None:

@@ -62,21 +62,13 @@ def progress(what: str, *, timed: bool = False) -> Iterator[Callable[[int, int, 
         say(f"{what} ...")
         yield _now_and_then(what, also)
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from fsm_gpt.progress import in_terminal
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[more]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None, more="")
+    with in_terminal(what) as tell:
 
         def report(done: int, total: int, more: str) -> None:
             check()
-            bar.update(task, completed=done, total=total, more=also(done, total, more))
+            tell(done, total, also(done, total, more))
 
         yield report
 

@@ -16,7 +16,10 @@ import click
 if TYPE_CHECKING:
     from fsm_gpt.decoding import Rule
 
-__all__ = ["DecodingCommand", "decoding_options"]
+__all__ = ["TYPED", "DecodingCommand", "decoding_options"]
+
+#: Where a command finds its arguments as they were typed, in ``click``'s ``Context.meta``.
+TYPED = "fsm_gpt.typed"
 
 _HELP = {
     "--greedy": "Always the most probable token.",
@@ -33,6 +36,7 @@ class DecodingCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """The arguments with every decoding option rewritten, then parsed."""
+        ctx.meta[TYPED] = list(args)
         rewritten: list[str] = []
         rest = iter(args)
         for arg in rest:

@@ -58,7 +58,7 @@ def extract(
         }
         show_json({"chain": about, "file": output})
         return
-    click.echo(f"{chain!r}\n{chain.listing(limit=16)}")
+    click.echo(f"{chain}\n{chain.listing(limit=16)}")
     for note in chain.notes:
         click.echo(f"note: {note}")
     click.echo(f"chain: {output}")

@@ -6,7 +6,10 @@ No traceback is shown, except for faults of the program itself with FSM_GPT_DEBU
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
+import textwrap
 import traceback
 
 import click
@@ -15,7 +18,10 @@ from fsm_gpt.cli.interrupts import pressed
 from fsm_gpt.errors import FsmGptError
 from fsm_gpt.files import file_problem
 
-__all__ = ["INTERRUPTED", "explain"]
+__all__ = ["INTERRUPTED", "explain", "laid_out", "way_out"]
+
+#: Between two sentences.
+_SENTENCES = re.compile(r"(?<=[.?!]) (?=[A-Z])")
 
 INTERRUPTED = "stopped by Ctrl-C. No half-written file is left behind."
 
@@ -61,14 +67,59 @@ def explain(error: BaseException) -> tuple[str, int]:
     return _fault(error), 1
 
 
+def way_out(message: str) -> tuple[str, str]:
+    """What happened, and what to do: the last sentence of an error, or the last two.
+
+    >>> way_out("there is no verb 'analyse'. Did you mean analyze? See fsm-gpt --help.")
+    ("there is no verb 'analyse'.", 'Did you mean analyze? See fsm-gpt --help.')
+    >>> way_out("stopped.")
+    ('stopped.', '')
+    """
+    sentences = _SENTENCES.split(message)
+    last = 2 if len(sentences) > 2 and sentences[-1].startswith("See fsm-gpt") else 1
+    if len(sentences) <= last:
+        return message, ""
+    return " ".join(sentences[:-last]), " ".join(sentences[-last:])
+
+
+def laid_out(message: str) -> str:
+    """An error for a terminal: what happened, a line of space, what to do; no word is cut.
+
+    Colour is only emphasis, and left out where ``NO_COLOR`` is set.
+    """
+    width = max(shutil.get_terminal_size().columns - 1, 20)
+    coloured = not os.environ.get("NO_COLOR")
+    what, do = way_out(message)
+    told = _wrapped(f"error: {what}", width)
+    out = _wrapped(do, width, indent="  ")
+    if coloured:
+        told = told.replace("error:", click.style("error:", fg="red", bold=True), 1)
+        out = click.style(out, fg="cyan") if out else ""
+    return f"{told}\n\n{out}\n" if out else f"{told}\n"
+
+
+def _wrapped(text: str, width: int, *, indent: str = "") -> str:
+    lines = textwrap.wrap(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines)
+
+
 def _usage(error: click.ClickException) -> str:
     """A usage error, with the command that explains the usage."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "fsm-gpt"
     message = _one_paragraph(error.format_message())
     message = message[:1].lower() + message[1:]
-    if not message.endswith((".", "?", ")")):
+    if not message.endswith((".", "?")):
         message += "."
+    if re.search(r"unexpected extra argument \(\d+\)", message):
+        message += " A number is given with an option."
     return f"{message} See {path} --help."
 
 

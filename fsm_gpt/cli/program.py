@@ -14,7 +14,7 @@ import click
 
 from fsm_gpt import __version__
 from fsm_gpt.cli.interrupts import noticing
-from fsm_gpt.cli.problems import INTERRUPTED, explain
+from fsm_gpt.cli.problems import INTERRUPTED, explain, laid_out
 from fsm_gpt.errors import Interrupted
 
 __all__ = ["Program", "main"]
@@ -72,6 +72,14 @@ class Program(click.Group):
         """The verb; where there is none of this name, the error names the nearest."""
         if args[0] in VERBS or args[0].startswith("-"):
             return super().resolve_command(ctx, args)
+        if args[0].lower() == "help":
+            raise click.UsageError("there is no verb 'help'. Did you mean --help?", ctx)
+        if os.path.isdir(args[0]):
+            raise click.UsageError(
+                f"there is no verb {args[0]!r}, but there is a folder of that name. fsm-gpt report "
+                f"{args[0]} makes a report of the Hugging Face model in it, if it is one.",
+                ctx,
+            )
         if os.path.exists(args[0]):
             raise click.UsageError(
                 f"there is no verb {args[0]!r}, but there is a file of that name. fsm-gpt report "
@@ -112,10 +120,7 @@ class Program(click.Group):
 def _say(message: str) -> None:
     """An error on stderr; where that fails too, silence."""
     try:
-        head = "error:"
-        if sys.stderr.isatty() and not os.environ.get("NO_COLOR"):
-            head = click.style(head, fg="red", bold=True)
-        sys.stderr.write(f"{head} {message}\n")
+        sys.stderr.write(laid_out(message) if sys.stderr.isatty() else f"error: {message}\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         pass
@@ -126,9 +131,9 @@ BEGIN = """\
 fsm-gpt: a small GPT as a finite-state Markov chain.
 
 Where to begin:
-  fsm-gpt demo                   train the article's GPT, analyse its chain, write a report
+  fsm-gpt demo                   the article's GPT: train, analyse, report
   fsm-gpt report --text my.txt   the same for a text of yours
-  fsm-gpt report ckpt.pt         the same for a checkpoint of yours, nanoGPT's or our own
+  fsm-gpt report ckpt.pt         the same for a checkpoint, nanoGPT's or ours
   fsm-gpt capacity gpt2 gpt-3    how many bits of state real models have
 
 fsm-gpt --help lists all verbs, fsm-gpt VERB --help explains one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +12,12 @@ import click
 from fsm_gpt.cli.console import show_json
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from fsm_gpt.report.facts import Facts
     from fsm_gpt.report.paper import PaperReport
 
-__all__ = ["show_facts", "show_page", "show_paper", "write_report"]
+__all__ = ["say_where", "show_facts", "show_page", "show_paper", "write_report"]
 
 
 def write_report(facts: Facts, output: str, *, title: str | None = None) -> None:
@@ -23,20 +27,24 @@ def write_report(facts: Facts, output: str, *, title: str | None = None) -> None
     report(facts.chain, facts=facts, title=title).save(output)
 
 
-def show_facts(facts: Facts, *, as_json: bool, report: str | None = None) -> None:
-    """Print the summary, or the whole as JSON."""
+def show_facts(
+    facts: Facts,
+    *,
+    as_json: bool,
+    report: str | None = None,
+    following: Sequence[tuple[Sequence[str], str]] = (),
+) -> None:
+    """Print the summary, or the whole as JSON; ``following`` are commands to go on with."""
     if as_json:
         document = facts.to_dict()
         document.pop("schema_version")  # the document's own says the same
         show_json({**document, **({} if report is None else {"report": report})})
         return
-    from rich.console import Console
-
     from fsm_gpt.report.terminal import summary
 
-    Console(highlight=False).print(summary(facts))
+    show_page(summary(facts, following=following))
     if report is not None:
-        show_page(report)
+        say_where(report)
 
 
 def show_paper(written: PaperReport, said: str, *, as_json: bool, report: str) -> None:
@@ -45,10 +53,23 @@ def show_paper(written: PaperReport, said: str, *, as_json: bool, report: str) -
         show_json({**written.facts.to_dict(), "report": report})
         return
     click.echo(said)
-    show_page(report)
+    say_where(report)
 
 
-def show_page(report: str) -> None:
+def say_where(report: str) -> None:
     """Where the report is."""
     page = Path(report).suffix.lower() not in (".md", ".json")
     click.echo(f"report: {Path(report).resolve()}{' (open it in a browser)' if page else ''}")
+
+
+def show_page(page: RenderableType) -> None:
+    """Print what rich lays out; to a file or a pipe without blanks at the ends of lines."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if sys.stdout.isatty():
+        console.print(page)
+        return
+    with console.capture() as captured:
+        console.print(page)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))

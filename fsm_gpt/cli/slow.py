@@ -25,7 +25,7 @@ MOST_ROWS, MOST_NAMES = 16, 4
 @click.command(
     cls=DecodingCommand,
     short_help="What a text stays in for long.",
-    epilog="\b\nExample:\n  fsm-gpt slow model.safetensors --temperature 0.5",
+    epilog="\b\nExample:\n  fsm-gpt slow chain.safetensors --temperature 0.5",
 )
 @click.argument("file", type=FILE, metavar="CHAIN_OR_MODEL")
 @click.option(

@@ -98,7 +98,7 @@ def write_dot(chain: Chain, file: BinaryIO) -> None:
 def _dot_lines(chain: Chain) -> Iterator[str]:
     some = transitions(chain)
     yield "digraph chain {"
-    yield f"  graph [label={quoted(repr(chain))}];"
+    yield f"  graph [label={quoted(str(chain))}];"
     yield "  node [shape=box];"
     for state, label in enumerate(some.labels):
         yield f"  {state} [label={quoted(label)}];"

@@ -41,7 +41,7 @@ class PrismModel(Result):
     """What each transition pays, in the order of ``chain.edges()``."""
 
     def __str__(self) -> str:
-        lines = [f"{self.chain!r}, from PRISM's files"]
+        lines = [f"{self.chain}, from PRISM's files"]
         for name, states in self.labels.items():
             some = ", ".join(self.chain.labels(states[:8]))
             more = f" and {len(states) - 8:,} more" if len(states) > 8 else ""

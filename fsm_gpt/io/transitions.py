@@ -92,7 +92,7 @@ def about(chain: Chain) -> dict[str, str]:
     '["\\"", "\\u0000"]'
     """
     return {
-        "description": repr(chain),
+        "description": str(chain),
         "vocabulary": json.dumps(list(chain.vocabulary)),
         "context": "" if chain.context is None else str(chain.context),
         "decoding": in_words(chain.decoding),

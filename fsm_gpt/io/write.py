@@ -49,7 +49,7 @@ def save(chain: Chain, path: Pathlike) -> None:
     >>> from fsm_gpt.io import load
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     save(Chain([[0.5, 0.5], [0.25, 0.75]]), folder + "/chain.safetensors")
-    ...     load(folder + "/chain.safetensors")
+    ...     print(load(folder + "/chain.safetensors"))
     Chain: 2 states (every window of 1 token over 2), 4 transitions
     """
     content = content_of(chain)

@@ -67,7 +67,7 @@ class Report(Written):
 
     def __repr__(self) -> str:
         size = len(self.html.encode("utf-8")) / 1000
-        return f"Report: {size:,.0f} kB of HTML about {self.facts.chain!r}; save(path) writes it"
+        return f"Report: {size:,.0f} kB of HTML about {self.facts.chain}; save(path) writes it"
 
 
 @overload
@@ -198,7 +198,7 @@ def _of_another_kind(
 ) -> Report | PaperReport:
     """The report of what is no chain."""
     refuse_options(
-        **dict(zip(("before", "data", "losses", "facts"), others, strict=True)),
+        **dict(zip(("before", "data", "losses", "watched", "facts"), others, strict=True)),
         **({} if isinstance(found, Comparison) else {"names": names}),
     )
     if isinstance(found, Exploration) and found.complete:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -78,7 +78,7 @@ class Pen:
         self.ax, self.colours, self.scale = ax, colours, scale
 
     @classmethod
-    def on(cls, ax: Axes, colours: Palette, width: float, height: float) -> Pen:
+    def on(cls, ax: Axes, colours: Palette, width: float, height: float) -> Self:
         """A pen for a plan of this size in points, which fills the axes."""
         box = ax.get_position()
         figure = ax.get_figure(root=True)

@@ -38,7 +38,7 @@ def test_the_demo_prints_the_article_and_writes_its_report(demo: Any, article: A
     rate = article["step50"]["entropy_rate_bits"]
     assert f"{rate:.4g}" in done.stdout
     for state in article["state_order"]:
-        assert re.search(rf"^ +{state} ", done.stdout, flags=re.MULTILINE), state
+        assert re.search(rf"^ *{state} ", done.stdout, flags=re.MULTILINE), state
     assert "\x1b" not in done.stdout + done.stderr
     assert done.stderr.startswith("training ...\n")
 

@@ -20,7 +20,7 @@ __all__ = ["length"]
 @click.command(
     cls=DecodingCommand,
     short_help="How long a text gets before its stop token.",
-    epilog="\b\nExample:\n  fsm-gpt ask length chain.safetensors --stop '\\n' --from 110 --top-k 2",
+    epilog="\b\nExample:\n  fsm-gpt ask length chain.safetensors --stop 0 --from 111 --top-k 2",
 )
 @machine_options
 @start_option
