@@ -38,9 +38,9 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
-    "accessible",
     "docstrings",
     "generated",
+    "living",
     "mathml",
     "offline",
 ]

@@ -166,6 +166,8 @@ def run(call: Call, size: Size) -> list[Found]:
     for chain in CHAINS:
         eps = EPS[size][list(CHAINS).index(chain) % 2]
         for tool in TOOLS:
+            if size == "tiny" and tool == "Storm":
+                continue  # it would not come back, and a test has no process to stop
             arguments = {"tool": tool, "chain": chain, "eps": eps}
             found += call(Task(f"small/{chain}/{tool}", ask, arguments, limit=LIMIT))
     return found
