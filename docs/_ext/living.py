@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 import fsm_gpt
+from fsm_gpt.report.capacity_formats import bibtex_entry
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -28,48 +29,40 @@ def citation(path: Path = CITATION) -> dict[str, Any]:
 
 
 def names(authors: list[dict[str, str]]) -> str:
-    """Authors as BibTeX has them; a name that is not a person's is kept as it stands.
+    """Authors as BibTeX has them.
 
     >>> names([{"family-names": "Markov", "given-names": "A. A."}, {"name": "the lab"}])
-    'Markov, A. A. and {the lab}'
+    'Markov, A. A. and the lab'
     """
     return " and ".join(
-        f"{{{one['name']}}}" if "name" in one else f"{one['family-names']}, {one['given-names']}"
+        one["name"] if "name" in one else f"{one['family-names']}, {one['given-names']}"
         for one in authors
     )
 
 
 def bibtex(said: dict[str, Any]) -> str:
-    """The entry of the software, then those of what it rests on.
-
-    >>> print(bibtex({"title": "A", "version": "1", "authors": [{"name": "B"}], "references": []}))
-    @software{fsm_gpt,
-      title = {A},
-      author = {{B}},
-      version = {1},
-    }
-    """
+    """The entry of the software, then those of what it rests on."""
     works = [("software", "fsm_gpt", said)]
     for one in said["references"]:
         first = one["authors"][0]["family-names"].lower()
         works.append(("misc", f"{first}{one['year']}", one))
-    return "\n\n".join(_entry(kind, key, work) for kind, key, work in works)
+    return "\n".join(
+        bibtex_entry(key, _fields(work), kind=kind) for kind, key, work in works
+    ).rstrip()
 
 
-def _entry(kind: str, key: str, work: dict[str, Any]) -> str:
-    found = re.fullmatch(r"https://arxiv\.org/abs/([\d.]+)", str(work.get("url", "")))
-    fields = {
+def _fields(work: dict[str, Any]) -> dict[str, str]:
+    arxiv = re.fullmatch(r"https://arxiv\.org/abs/([\d.]+)", str(work.get("url", "")))
+    return {
         "title": work["title"],
         "author": names(work["authors"]),
-        "year": work.get("year") or str(work.get("date-released", ""))[:4],
-        "version": work.get("version"),
-        "url": "" if found else work.get("url") or work.get("repository-code"),
-        "eprint": found and found[1],
-        "archiveprefix": found and "arXiv",
-        "note": work.get("notes"),
+        "year": str(work.get("year") or work.get("date-released", ""))[:4],
+        "version": str(work.get("version", "")),
+        "url": "" if arxiv else str(work.get("url") or work.get("repository-code", "")),
+        "eprint": arxiv[1] if arxiv else "",
+        "archiveprefix": "arXiv" if arxiv else "",
+        "note": work.get("notes", ""),
     }
-    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
-    return "\n".join([f"@{kind}{{{key},", *lines, "}"])
 
 
 def _write(app: Sphinx, failed: Exception | None) -> None:
