@@ -31,7 +31,7 @@ from fsm_gpt.errors import FsmGptError
 from fsm_gpt.markov import stationary_distribution
 from fsm_gpt.result import format_number
 
-__all__ = ["CHAINS", "TOOLS", "ask", "run", "said", "table"]
+__all__ = ["CHAINS", "TOOLS", "absorbing", "ask", "run", "said", "table"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -160,9 +160,16 @@ def ask(tool: str, chain: str, eps: float) -> list[Found]:
     return [Row(key=key, value=value, unit="relative", at="16 states", note=note)]
 
 
+def absorbing() -> list[Found]:
+    """How many states PyDTMC calls absorbing, of a chain that leaves the first in one of 1e6."""
+    P = np.array([[1 - 1e-6, 1e-6], [0.5, 0.5]])
+    states = needs("pydtmc").MarkovChain(P).absorbing_states
+    return [Row(key="small/absorbing/PyDTMC", value=len(states), unit="states", at="2 states")]
+
+
 def run(call: Call, size: Size) -> list[Found]:
     """Every tool about every chain."""
-    found: list[Found] = []
+    found = call(Task("small/absorbing/PyDTMC", absorbing, limit=LIMIT))
     for chain in CHAINS:
         eps = EPS[size][list(CHAINS).index(chain) % 2]
         for tool in TOOLS:
