@@ -6,7 +6,7 @@ import pytest
 
 from analysis.bench import small
 from analysis.bench.results import Part, Results, Row
-from analysis.bench.tasks import here
+from analysis.bench.tasks import here, needs
 
 
 def one(tool: str, chain: str, eps: float) -> Row:
@@ -51,7 +51,7 @@ def test_a_tool_that_fails_or_is_absent_is_told_apart(monkeypatch: pytest.Monkey
 
     monkeypatch.setitem(small.TOOLS, "emic", broken)
     assert one("emic", "repeating", 1e-3).note == "fails: ValueError"
-    monkeypatch.setitem(small.TOOLS, "emic", lambda P: small.needs("no_such_package"))
+    monkeypatch.setitem(small.TOOLS, "emic", lambda P: needs("no_such_package"))
     rows = {row.key: row for row in small.run(here, "tiny") if isinstance(row, Row)}
     assert "not installed" in rows["small/repeating/emic"].note
     parts = {
