@@ -27,7 +27,7 @@ from analysis.bench.results import Found, Results, Row, Size
 from analysis.bench.tasks import Call, Task, needs
 from analysis.study import Table
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import FsmGptError
+from fsm_gpt.errors import FsmGptError, MissingExtra
 from fsm_gpt.markov import stationary_distribution
 from fsm_gpt.result import format_number
 
@@ -86,16 +86,27 @@ def _eigenvector(P: Floats) -> Any:
     return x / x.sum()
 
 
+def _extra(package: str) -> Any:
+    """The package of a tool that the benchmark does without."""
+    try:
+        return needs(package)
+    except MissingExtra:
+        name = package.partition(".")[0]
+        raise MissingExtra(
+            f"{name} is not installed, so it was not measured. To ask it too: pip install {name}."
+        ) from None
+
+
 def _pydtmc(P: Floats) -> Any:
-    return np.array(needs("pydtmc").MarkovChain(P).steady_states)
+    return np.array(_extra("pydtmc").MarkovChain(P).steady_states)
 
 
 def _deeptime(P: Floats) -> Any:
-    return needs("deeptime.markov.tools.analysis").stationary_distribution(P)
+    return _extra("deeptime.markov.tools.analysis").stationary_distribution(P)
 
 
 def _emic(P: Floats) -> Any:
-    builder = needs("emic").EpsilonMachineBuilder()
+    builder = _extra("emic").EpsilonMachineBuilder()
     for i, j in np.argwhere(P):
         builder = builder.add_transition(str(i), int(j), str(j), float(P[i, j]))
     law = builder.with_start_state("0").build().stationary_distribution
@@ -149,9 +160,9 @@ def ask(tool: str, chain: str, eps: float) -> list[Found]:
         warnings.simplefilter("always")
         try:
             value, note = said(TOOLS[tool](P), truth)
-        except FsmGptError as error:
-            if type(error).__name__ == "MissingExtra":
-                raise
+        except MissingExtra:
+            raise
+        except FsmGptError:
             value, note = None, "refuses, and says why"
         except Exception as error:
             value, note = None, f"fails: {type(error).__name__}"
@@ -163,7 +174,7 @@ def ask(tool: str, chain: str, eps: float) -> list[Found]:
 def absorbing() -> list[Found]:
     """How many states PyDTMC calls absorbing, of a chain that leaves the first in one of 1e6."""
     P = np.array([[1 - 1e-6, 1e-6], [0.5, 0.5]])
-    states = needs("pydtmc").MarkovChain(P).absorbing_states
+    states = _extra("pydtmc").MarkovChain(P).absorbing_states
     return [Row(key="small/absorbing/PyDTMC", value=len(states), unit="states", at="2 states")]
 
 
