@@ -42,6 +42,7 @@ extensions = [
     "balanced",
     "docstrings",
     "generated",
+    "living",
     "mathml",
     "offline",
 ]

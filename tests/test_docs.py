@@ -36,8 +36,8 @@ def extension(name: str) -> ModuleType:
     return module
 
 
-generated, docstrings, offline, balanced = map(
-    extension, ("generated", "docstrings", "offline", "balanced")
+generated, docstrings, offline, balanced, living = map(
+    extension, ("generated", "docstrings", "offline", "balanced", "living")
 )
 
 
@@ -212,6 +212,43 @@ def test_what_pages_would_fetch_is_seen() -> None:
     ):
         assert len(offline.fetched(bad, ".html")) == 1
     assert offline.fetched(f"@import '{outside}';", ".css") == [outside]
+
+
+GUIDES = sorted((DOCS / "how-to").glob("*.md"))
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda page: page.stem)
+def test_a_guide_is_short_and_is_run(guide: Path) -> None:
+    text = guide.read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 60
+    assert "\nfile_format: mystnb\n" in text
+    assert "```{code-cell} ipython3\n" in text
+
+
+def test_every_page_can_be_reached_from_the_first() -> None:
+    trees = {
+        page: re.findall(r"^([\w/-]+)$", block, flags=re.MULTILINE)
+        for page in PAGES
+        for block in [
+            "\n".join(re.findall(r"```\{toctree\}\n(.*?)```", page.read_text(), re.DOTALL))
+        ]
+    }
+    seen, ahead = set(), [DOCS / "index.md"]
+    while ahead:
+        page = ahead.pop()
+        seen.add(page)
+        ahead += [page.parent / f"{name}.md" for name in trees.get(page, [])]
+    assert set(PAGES) <= seen
+
+
+def test_citations_are_those_of_the_citation_file() -> None:
+    said = living.citation()
+    entries = living.bibtex(said)
+    assert f"version = {{{fsm_gpt.__version__}}}" in entries
+    assert entries.count("\n@") == len(said["references"])
+    assert "eprint = {2410.02724}" in entries
+    assert "Zekri, Oussama and Odonnat, Ambroise" in entries
+    assert r"author = {{fsm\_gpt contributors}}" in entries
 
 
 def test_cells_are_run_at_every_build() -> None:

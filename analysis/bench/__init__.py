@@ -25,4 +25,5 @@ GROUPS = (
     "extraction",
     "command",
     "peers",
+    "small",
 )

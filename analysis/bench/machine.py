@@ -31,7 +31,10 @@ from analysis.bench.tasks import Call, Task
 
 __all__ = ["Stream", "about", "bandwidth", "cores", "run"]
 
-PACKAGES = (*("fsm_gpt", "numpy", "scipy", "numba", "torch", "networkx", "quantecon", "stormpy"),)
+PACKAGES = (
+    *("fsm_gpt", "numpy", "scipy", "numba", "torch", "networkx", "quantecon", "stormpy"),
+    *("pydtmc", "deeptime", "emic"),
+)
 #: Entries of each array: 256 MB, or what a test needs.
 ENTRIES: dict[Size, int] = {"full": 2**25, "quick": 2**23, "tiny": 2**10}
 

@@ -20,7 +20,9 @@ def inline(translator: HTML5Translator, node: nodes.math) -> None:
 
 def display(translator: HTML5Translator, node: nodes.math_block) -> None:
     """A formula on a line of its own."""
-    translator.body.append(f'<div class="formula">{convert(node.astext(), display="block")}</div>')
+    translator.body.append(
+        f'<div class="formula" tabindex="0">{convert(node.astext(), display="block")}</div>'
+    )
     raise nodes.SkipNode
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import html
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Context
 from typing import Any
 
 from IPython import get_ipython
@@ -19,6 +21,8 @@ from matplotlib.ticker import LogFormatterMathtext
 from analysis.study import Picture, Table
 from fsm_gpt.report.fonts import browser_fonts
 from fsm_gpt.report.svg import inline_svg
+from fsm_gpt.report.words import powers
+from fsm_gpt.result import Bounded
 
 _COUNT: Iterator[int] = itertools.count(1)
 
@@ -76,6 +80,43 @@ def table(one: Table) -> str:
         f'<table class="docutils"><caption>{title}</caption>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}"
     )
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Numbers in large letters: each with what it counts, and how far off it can be.
+
+    A fact is the number as it is shown, what it counts, and the result that it is from. A bound
+    that is not proven may not stand here.
+    """
+
+    facts: Sequence[tuple[str, str, Bounded]]
+
+    def _repr_html_(self) -> str:
+        items = "".join(
+            f"<li><b>{html.escape(number)}</b> <span>{html.escape(what)}</span> "
+            f"<small>{html.escape(at_most(result))}</small></li>"
+            for number, what, result in self.facts
+        )
+        return f'<ul class="facts">{items}</ul>'
+
+
+def at_most(result: Bounded) -> str:
+    """The error bound of a result in few words, to two digits and never rounded down.
+
+    >>> from fsm_gpt.markov import entropy_rate
+    >>> from fsm_gpt.chain import Chain
+    >>> at_most(entropy_rate(Chain([["1/2", "1/2"]] * 2)))
+    'exact'
+    """
+    if not result.certified:
+        raise ValueError(f"{type(result).__name__}: {result.error_sentence}")
+    bound = float(result.error_bound)
+    if bound == 0:
+        return "exact"
+    up = Context(prec=2, rounding=ROUND_CEILING).create_decimal(bound)
+    kind = result.error_meaning.split()[0]  # relative or absolute
+    return powers(f"{kind} error ≤ {up:.1e}, proven")
 
 
 def register(shell: InteractiveShell) -> None:

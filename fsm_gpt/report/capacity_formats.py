@@ -16,7 +16,7 @@ from fsm_gpt.report.tables import csv_text, markdown_table, markdown_text
 if TYPE_CHECKING:
     from fsm_gpt.report.capacity_report import CapacityReport
 
-__all__ = ["COLUMNS", "FORMATS", "SUFFIXES", "bibtex_of_works", "row_cells"]
+__all__ = ["COLUMNS", "FORMATS", "SUFFIXES", "bibtex_entry", "bibtex_of_works", "row_cells"]
 
 #: Headings of the table for people; the first is text, the others are numbers.
 COLUMNS = ("model", "ids V", "rows", "context L", "bits", "bytes", "digits", "parameters", "scale")
@@ -121,7 +121,7 @@ def as_json(report: CapacityReport) -> str:
 def bibtex(report: CapacityReport) -> str:
     """One entry for each model, and those of the theory behind."""
     works = _works()
-    entries = [_entry(key, fields) for key, fields in works]
+    entries = [bibtex_entry(key, fields) for key, fields in works]
     used = {key for key, _ in works}
     for row in report.rows:
         stem = re.sub(r"[^a-z0-9]+", "-", row.name.lower().encode("ascii", "ignore").decode())
@@ -141,7 +141,7 @@ def bibtex(report: CapacityReport) -> str:
             "year": "" if row.year is None else str(row.year),
             "note": f"{size}. Sizes {row.verified}. Sources: {'; '.join(row.sources)}",
         }
-        entries.append(_entry(key, fields))
+        entries.append(bibtex_entry(key, fields))
     return "\n".join(entries)
 
 
@@ -151,7 +151,7 @@ def bibtex_of_works() -> str:
     >>> bibtex_of_works().partition(",")[0]
     '@misc{fsm-gpt'
     """
-    return "\n".join(_entry(key, fields) for key, fields in _works())
+    return "\n".join(bibtex_entry(key, fields) for key, fields in _works())
 
 
 def _works() -> list[tuple[str, dict[str, str]]]:
@@ -188,7 +188,15 @@ _TEX = {
 }
 
 
-def _entry(key: str, fields: dict[str, str]) -> str:
+def bibtex_entry(key: str, fields: dict[str, str], *, kind: str = "misc") -> str:
+    r"""One entry; fields without a value are left out, and signs that TeX reads are escaped.
+
+    >>> print(bibtex_entry("a", {"title": "fsm_gpt", "year": ""}, kind="software"))
+    @software{a,
+      title = {{fsm\_gpt}},
+    }
+    <BLANKLINE>
+    """
     lines = []
     for name, value in fields.items():
         if value:
@@ -197,7 +205,7 @@ def _entry(key: str, fields: dict[str, str]) -> str:
             if name == "title" or (name == "author" and ", " not in text):
                 text = "{" + text + "}"
             lines.append(f"  {name} = {{{text}}},\n")
-    return f"@misc{{{key},\n{''.join(lines)}}}\n"
+    return f"@{kind}{{{key},\n{''.join(lines)}}}\n"
 
 
 #: The formats that are plain text, and which suffix means which.

@@ -1,4 +1,4 @@
-"""A terminal's screen: so many columns, all signs or ASCII alone; tables and text that fit on it."""
+"""A terminal's screen: so many columns, all signs or ASCII alone; what fits on it."""
 
 from __future__ import annotations
 

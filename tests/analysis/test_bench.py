@@ -236,9 +236,10 @@ def test_every_group_measures_something(tiny: Results) -> None:
         assert found.rows
         assert all(row.key.split("/")[0] == group for row in found.rows)
         assert {row.key for row in found.rows if row.value is None and not row.note} == set()
-    absent = ("stormpy", "quantecon", "numpy's long double")
+    absent = ("stormpy", "quantecon", "numpy's long double", "pydtmc", "deeptime", "emic")
     strange = [r for r in tiny.rows.values() if r.value is None and not r.note.startswith(absent)]
-    assert strange == []
+    # A chain with three closed classes has no answer that is a number.
+    assert [row.key for row in strange if not row.key.startswith("small/three classes/")] == []
 
 
 def test_answers_are_right_where_they_are_held_against_a_reference(tiny: Results) -> None:
