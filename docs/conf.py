@@ -40,7 +40,9 @@ extensions = [
     "sphinx.ext.napoleon",
     "docstrings",
     "generated",
+    "layouts",
     "mathml",
+    "notebooks",
     "offline",
 ]
 nitpicky = True

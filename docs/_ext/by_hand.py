@@ -141,7 +141,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, caption: str = 
     named = f"<caption>{caption}</caption>" if caption else ""
     text = "\n".join("\t".join(_plain(cell) for cell in row) for row in (head, *rows))
     return Part(
-        f'<div class="hand"><table>{named}<thead><tr>{top}</tr></thead>'
+        f'<div class="hand" tabindex="0"><table>{named}<thead><tr>{top}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>",
         text,
     )
@@ -178,10 +178,10 @@ def rules(chain: Chain) -> Part:
 
 
 def walked(steps: Sequence[Step], *, first: int = 1, filled: bool = True) -> Part:
-    """A walk, step by step; with ``filled=False`` a form to fill in."""
+    """A walk, step by step; with ``filled=False`` a form, where only step 1 has its context."""
     rows = []
     for number, step in enumerate(steps, start=first):
-        known = filled or number == first
+        known = filled or number == 1
         rows.append(
             [
                 str(number),

@@ -20,17 +20,41 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent.parent
 #: Layouts with a template of their own.
 WHOLE = {"slides", "sheet"}
-_CELL = re.compile(r'<div class="cell ')
+#: Code, what it prints, and figures.
+_CELL = re.compile(r'<div class="(?=picture"|[^"]*\bhighlight-)')
+#: A line break between two characters, or marks, of Chinese.
+_HAN = "[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
+_BROKEN = re.compile(rf"(?<={_HAN})\n *(?={_HAN})")
+_FIRST = re.compile(r"^(\s*<section[^>]*>)(.*?)(?=<section)", re.DOTALL)
+
+
+def joined(text: str) -> str:
+    r"""Text whose lines were broken between Chinese characters, where a blank would be wrong.
+
+    >>> joined("平稳\n分布 of\n状态")
+    '平稳分布 of\n状态'
+    """
+    return _BROKEN.sub("", text)
 
 
 def in_language(body: str, language: str, *, cells: str = "en") -> str:
-    """The body of a page, marked; what cells hold is in a language of its own.
+    """The body of a page, marked; code and figures are in a language of their own.
 
-    >>> in_language('<p>你好</p><div class="cell docutils">', "zh-CN")
-    '<div lang="zh-CN"><p>你好</p><div lang="en" class="cell docutils"></div>'
+    >>> in_language('<p>你好</p><div class="highlight-sh"></div>', "zh-CN")
+    '<div lang="zh-CN"><p>你好</p><div lang="en" class="highlight-sh"></div></div>'
     """
-    marked = _CELL.sub(f'<div lang="{cells}" class="cell ', body)
+    body = joined(body)
+    marked = _CELL.sub(f'<div lang="{cells}" class="', body)
     return f'<div lang="{language}">{marked}</div>'
+
+
+def first_slide_apart(body: str) -> str:
+    """What stands before the first section becomes a slide of its own.
+
+    >>> first_slide_apart('<section id="a"><h1>A</h1><section>B</section></section>')
+    '<section id="a"><div class="slide"><h1>A</h1></div><section>B</section></section>'
+    """
+    return _FIRST.sub(r'\1<div class="slide">\2</div>', body, count=1)
 
 
 def _on_page(
@@ -44,7 +68,8 @@ def _on_page(
         context["body"] = in_language(context["body"], language)
         context["toc"] = f'<div lang="{language}">{context.get("toc", "")}</div>'
     if layout in WHOLE:
-        context["styles"] = _styles(app, layout)
+        context["styles"] = _styles(layout)
+        context["first_slide_apart"] = first_slide_apart(context["body"])
         context["script"] = (HERE / "_static" / "slides.js").read_text(encoding="utf-8")
         return f"{layout}.html"
     if layout:
@@ -52,10 +77,12 @@ def _on_page(
     return None
 
 
-def _styles(app: Sphinx, layout: str) -> str:
+def _styles(layout: str) -> str:
     """Every style that a page of one file needs, in its order."""
+    from furo import get_pygments_stylesheet
+
     static = HERE / "_static"
-    sheets = [app.builder.highlighter.get_stylesheet(), colours()]  # type: ignore[attr-defined]
+    sheets = [get_pygments_stylesheet(), colours()]
     sheets += [(static / f"{name}.css").read_text(encoding="utf-8") for name in ("lesson", layout)]
     return "\n".join(sheets)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 from docutils import nodes
+from layouts import joined
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 from nbformat import NotebookNode
 
@@ -105,7 +106,7 @@ def readable(text: str, values: Iterator[str]) -> str:
     text = _FENCE.sub(_quoted, text)
     text = _ONLY_SPHINX.sub("", text)
     text = _ROLE.sub(lambda found: f"`{found[1] or found[2]}`", text)
-    return _PAGE_LINK.sub(r"\1", text)
+    return joined(_PAGE_LINK.sub(r"\1", text))
 
 
 def _quoted(found: re.Match[str]) -> str:
