@@ -71,7 +71,7 @@ def _on_page(
         context["styles"] = _styles(layout)
         context["first_slide_apart"] = first_slide_apart(context["body"])
         context["script"] = (HERE / "_static" / "slides.js").read_text(encoding="utf-8")
-        return f"{layout}.html"
+        return f"{layout}.jinja"
     if layout:
         context["body"] = f'<div class="{layout}">{context["body"]}</div>'
     return None
