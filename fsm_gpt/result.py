@@ -10,12 +10,22 @@ from __future__ import annotations
 import dataclasses
 import html
 import math
+from decimal import Decimal
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["UNCERTIFIED", "Bound", "Bounded", "Result", "format_number", "frozen", "read_only"]
+__all__ = [
+    "UNCERTIFIED",
+    "Bound",
+    "Bounded",
+    "Result",
+    "format_number",
+    "format_steps",
+    "frozen",
+    "read_only",
+]
 
 Bound: TypeAlias = float | Literal["uncertified"]
 
@@ -47,6 +57,15 @@ def format_number(value: Any, digits: int = 6) -> str:
     if isinstance(value, (float, np.floating)):
         return f"{value:.{digits}g}".replace("inf", "infinite")
     return str(value)
+
+
+def format_steps(n: int) -> str:
+    """A number of steps: whole to fifteen digits; above, the three that a float is sure of.
+
+    >>> format_steps(12_345), format_steps(10**15), format_steps(4 * 10**400)
+    ('12,345', '1.00e15', '4.00e400')
+    """
+    return f"{n:,}" if n < 10**15 else f"{Decimal(n):.2e}".replace("e+", "e")
 
 
 def to_json(value: Any) -> Any:

@@ -78,13 +78,15 @@ def _on_page(
 
 
 def _styles(layout: str) -> str:
-    """Every style that a page of one file needs, in its order."""
     from furo import get_pygments_stylesheet
 
-    static = HERE / "_static"
-    sheets = [get_pygments_stylesheet(), colours()]
-    sheets += [(static / f"{name}.css").read_text(encoding="utf-8") for name in ("lesson", layout)]
-    return "\n".join(sheets)
+    return "\n".join([get_pygments_stylesheet(), own_styles(layout)])
+
+
+def own_styles(layout: str) -> str:
+    """Every style that a page of one file needs, in its order, without those of code."""
+    sheets = [(HERE / "_static" / f"{name}.css") for name in ("lesson", layout)]
+    return "\n".join([colours(), *(sheet.read_text(encoding="utf-8") for sheet in sheets)])
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

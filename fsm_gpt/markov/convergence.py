@@ -20,6 +20,7 @@ Chains, arXiv 2410.02724, section 3. Levin & Peres (2017), theorem 4.9 (Doeblin)
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +30,7 @@ from fsm_gpt.errors import InvalidArgument, NotDefined
 from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.stationary import not_unique
-from fsm_gpt.result import Result
+from fsm_gpt.result import Result, format_steps
 
 __all__ = ["ConvergenceBound", "convergence_bound"]
 
@@ -55,7 +56,7 @@ class ConvergenceBound(Result):
         return (
             f"convergence bound (Zekri et al. 2024): the smallest entry of P**{self.context} is "
             f"{self.smallest:.4g}, so the distance is at most {self.epsilon:g} after "
-            f"{self.steps:,} steps"
+            f"{format_steps(self.steps)} steps"
         )
 
 
@@ -65,7 +66,8 @@ def convergence_bound(chain: Chain, *, epsilon: float = 0.25) -> ConvergenceBoun
     Raises
     ------
     NotDefined
-        The states are not contexts, or some entry of P**L on the closed class is zero.
+        The states are not contexts, or some entry of P**L on the closed class is zero, or so
+        small that a float cannot hold it in full.
     NotUnique
         Several closed classes.
 
@@ -101,6 +103,12 @@ def convergence_bound(chain: Chain, *, epsilon: float = 0.25) -> ConvergenceBoun
             f"class cannot be reached from another, so the smallest entry of P**{L} is 0 and "
             f"bounds nothing. A decoding rule or an underflow has cut tokens off; ask "
             f"mixing_time(chain)."
+        )
+    if smallest < sys.float_info.min:
+        raise NotDefined(
+            f"convergence bound: the smallest entry of P**{L} on the closed class is about "
+            f"{smallest:.0e}, too small for a float to hold its digits, so the bound would not be "
+            f"known to hold. Ask mixing_time(chain)."
         )
     shrink = math.log1p(-min(2 * smallest, 1 - 2.0**-53))
     blocks = math.ceil(math.log(epsilon) / shrink)

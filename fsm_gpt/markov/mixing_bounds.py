@@ -48,7 +48,7 @@ from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.leading import leading_eigenvalues
 from fsm_gpt.markov.mixing import refuse_what_never_mixes, total_variation
 from fsm_gpt.markov.stationary import stationary_distribution
-from fsm_gpt.result import UNCERTIFIED, Bounded, read_only
+from fsm_gpt.result import UNCERTIFIED, Bounded, format_steps, read_only
 from fsm_gpt.storage import row_sums
 
 __all__ = ["MixingBounds", "mixing_bounds"]
@@ -88,12 +88,15 @@ class MixingBounds(Bounded):
         return "both bounds proven" if self.certified else super().error_sentence
 
     def __str__(self) -> str:
-        most = "no upper bound" if self.at_most_steps is None else f"at most {self.at_most_steps:,}"
+        most = "no upper bound"
+        if self.at_most_steps is not None:
+            most = f"at most {format_steps(self.at_most_steps)}"
+        least = format_steps(self.at_least_steps)
         start = self.chain.label(self.slowest_start)
         return (
-            f"mixing time to {self.epsilon:g} in total variation: at least {self.at_least_steps:,} "
+            f"mixing time to {self.epsilon:g} in total variation: at least {least} "
             f"steps, {most}; the slowest start tried, {start}, takes about "
-            f"{self.estimate_steps:,} ({self.method}; {self.error_sentence})"
+            f"{format_steps(self.estimate_steps)} ({self.method}; {self.error_sentence})"
         )
 
 

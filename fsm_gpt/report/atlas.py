@@ -76,14 +76,31 @@ def mass_map(
     ax = _map_axes(ax, chain, k, dark=dark)
     with quiet_fonts():
         _tint(ax, _square(strength, chain.n_tokens, k), colours.mass, "mass")
-        decades = range(int(np.ceil(lowest)), int(np.floor(top)) + 1)
         entries = [
-            (colours.mass, 0.04 + 0.96 * (p - lowest) / span, f"1e{p}")
-            for p in decades[:: -(-len(decades) // 6) or 1]
+            (colours.mass, float(0.04 + 0.96 * (p - lowest) / span), words)
+            for p, words in _marks(lowest, top)
         ]
         legend_below(ax, entries, dark=dark)
         set_title(ax, title, dark=dark)
     return ax
+
+
+def _marks(lowest: float, top: float) -> list[tuple[float, str]]:
+    """Up to six powers of ten between two; both ends where fewer than two lie between them.
+
+    >>> _marks(-3.2, -0.9)
+    [(-3.0, '1e-3'), (-2.0, '1e-2'), (-1.0, '1e-1')]
+    >>> [words for _, words in _marks(-4.5, -4.2)]
+    ['3.2e-5', '6.3e-5']
+    >>> [words for _, words in _marks(-4.5, -4.5)]
+    ['3.2e-5']
+    """
+    decades = range(int(np.ceil(lowest)), int(np.floor(top)) + 1)
+    if len(decades) > 1:
+        return [(float(p), f"1e{p}") for p in decades[:: -(-len(decades) // 6)]]
+    named = [f"{10.0**p:.1e}".replace("e-0", "e-") for p in (lowest, top)]
+    ends = list(zip((lowest, top), named, strict=True))
+    return ends[-1:] if named[0] == named[1] else ends
 
 
 def next_token_map(

@@ -15,6 +15,7 @@ from fsm_gpt.report.absent import Absent
 from fsm_gpt.report.facts import Facts
 from fsm_gpt.report.tables import Table
 from fsm_gpt.report.words import count, decimal, number
+from fsm_gpt.result import format_steps
 
 __all__ = ["loss_table", "memory", "mixing", "passage", "spectrum"]
 
@@ -90,8 +91,8 @@ def _times(facts: Facts, bound: ConvergenceBound | Absent) -> Table:
         time = one.mixing_time
         true = ("—", "—")
         if isinstance(time, MixingTime):
-            true = (f"{time.steps:,}", f"{time.average_steps:,}")
-        limit = ("—",) if isinstance(one.bound, Absent) else (f"{one.bound.steps:,}",)
+            true = (format_steps(time.steps), format_steps(time.average_steps))
+        limit = ("—",) if isinstance(one.bound, Absent) else (format_steps(one.bound.steps),)
         row = (f"{one.epsilon:g}", *true, *limit)
         rows.append(row[: 3 if isinstance(bound, Absent) else 4])
     heads: tuple[str, ...] = ("within", "worst start", "average start")

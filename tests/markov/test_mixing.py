@@ -91,6 +91,19 @@ def test_no_published_bound_with_zeros_or_without_contexts():
         convergence_bound(Chain.from_edges([0, 1], [0, 1], [1, 0], [1.0, 1.0]))
 
 
+def test_a_published_bound_of_hundreds_of_digits_prints_three():
+    chain = Chain([[1, 1e-150], [1e-12, 1], [0.5, 0.5], [1e-6, 1]], normalize=True)
+    assert convergence_bound(chain).smallest == pytest.approx(1e-162)
+    # log(1/4) / log(1 - 2e-162) blocks of two tokens: log(4) * 1e162 of them
+    assert "at most 0.25 after 1.39e162 steps" in str(convergence_bound(chain))
+
+
+def test_no_published_bound_from_an_entry_whose_digits_are_lost():
+    chain = Chain([[1, 1e-300], [1e-12, 1], [0.5, 0.5], [1e-6, 1]], normalize=True)
+    with pytest.raises(NotDefined, match="about 1e-312, too small"):
+        convergence_bound(chain)
+
+
 def test_no_published_bound_for_one_absorbing_state():
     with pytest.raises(NotDefined, match="one absorbing state"):
         convergence_bound(Chain([[1.0, 0.0], [0.5, 0.5]]))

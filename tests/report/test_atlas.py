@@ -173,3 +173,14 @@ def test_a_report_of_many_states_has_an_atlas() -> None:
         assert f"<h3>{name}" in large
     assert large.count("<mask ") == 3
     assert len(large) < 4_000_000
+
+
+@pytest.mark.parametrize("near", [0.0, 0.2])
+def test_mass_without_a_power_of_ten_between_its_ends_has_a_legend(near: float) -> None:
+    rows = np.random.default_rng(3).dirichlet(np.full(27, 1e6), size=27**2)
+    rows[:, 0] += near / 27
+    ax = mass_map(Chain(rows, normalize=True))
+    legend = ax.get_legend()
+    assert legend is not None
+    ends = [float(text.get_text()) for text in legend.get_texts()]
+    assert all(1 / 27**2 / 3 < end < 3 / 27**2 for end in ends)
