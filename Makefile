@@ -12,7 +12,7 @@ READY_DOCS := .venv/.ready-docs
 READY_BENCH := .venv/.ready-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studies bench docs package test campaign intervals coverage lint types format check clean
+.PHONY: help demo studies bench docs site package test campaign intervals coverage lint types format check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ bench: $(READY_BENCH) ## time the package beside its peers, into docs/data; ARGS
 docs: $(READY_DOCS) ## build the pages of docs/ into build/docs/html; every cell is run
 	$(BIN)/python -m sphinx -E -n -W --keep-going -q -j 2 -b html -d build/docs/doctrees docs build/docs/html
 	@echo "Built: build/docs/html/index.html"
+
+site: $(READY) ## open the pages that `make docs` built in Chromium: errors, requests, accessibility
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup tests/browser/test_site.py $(ARGS)
 
 package: $(READY_DEV) ## build the sdist, and the wheel from it, into dist
 	$(BIN)/python -m build

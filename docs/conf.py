@@ -38,6 +38,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
+    "accessible",
     "docstrings",
     "generated",
     "layouts",
@@ -89,6 +90,7 @@ html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_search_summary = False  # it would fetch pages, which a page opened as a file may not
 templates_path = ["_templates"]
 exclude_patterns = ["_*", "**/.ipynb_checkpoints"]
 pygments_style = "default"

@@ -98,7 +98,7 @@ def test_docstrings_are_spelled_well() -> None:
 
 
 def test_a_misspelled_word_is_found() -> None:
-    assert misspelled("The entropie of a stationery chain, definately.") == ["definately", "entropie"]
+    assert misspelled("A stationery entropie, definately.") == ["definately", "entropie"]
 
 
 def test_what_is_no_prose_is_left_out() -> None:

@@ -56,8 +56,10 @@ def table(one: Table) -> str:
         for number, length in zip(numeric, longest, strict=True)
     ]
     head = "".join(
-        f"<th{side}>{html.escape(name)}</th>" for name, side in zip(one.columns, sides, strict=True)
+        f"<th{side}>{html.escape(name)}</th>" if name else f"<td{side}></td>"
+        for name, side in zip(one.columns, sides, strict=True)
     )
+    title = html.escape(one.title)
     rows = "".join(
         "<tr>"
         + "".join(
@@ -69,8 +71,9 @@ def table(one: Table) -> str:
     )
     note = f'<p class="note">{html.escape(one.note)}</p>' if one.note else ""
     return (
-        f'<div class="study"><table class="docutils"><caption>{html.escape(one.title)}'
-        f"</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}"
+        f'<div class="study" role="region" tabindex="0" aria-label="{title}">'
+        f'<table class="docutils"><caption>{title}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}"
     )
 
 

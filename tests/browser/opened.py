@@ -53,6 +53,8 @@ class Opened:
     def audit(self, **options: Any) -> list[str]:
         """What axe-core finds, one sentence each: the rule, how often, the first place."""
         self.page.evaluate(axe())
+        # One rule would fetch the style sheets again, which a page from a file may not.
+        options = {"preload": False, **options}
         found = self.page.evaluate("options => axe.run(document, options)", options)
         said = []
         for one in found["violations"]:
@@ -93,8 +95,12 @@ def open_in(
     height: int = 800,
     script: bool = True,
     media: str = "screen",
+    root: Path | None = None,
 ) -> Opened:
-    """Open a file; errors, messages on the console and requests elsewhere are complaints."""
+    """Open a file; errors, messages on the console and requests elsewhere are complaints.
+
+    Without a ``root`` the page is complete in itself; with one, it may ask for what lies there.
+    """
     context = browser.new_context(
         color_scheme=scheme,
         viewport={"width": width, "height": height},
@@ -105,10 +111,10 @@ def open_in(
     opened = Opened(page, context)
     page.on("console", lambda message: opened.complaints.append(f"console: {message.text}"))
     page.on("pageerror", lambda error: opened.complaints.append(f"error: {error}"))
-    folder = path.resolve().parent.as_uri()
+    allowed = (*OWN, (root or path).resolve().as_uri())
 
     def asked(request: Any) -> None:
-        if not request.url.startswith((folder, *OWN)):
+        if not request.url.startswith(allowed):
             opened.complaints.append(f"request: {request.url}")
 
     page.on("request", asked)
