@@ -181,6 +181,9 @@ class Picture:
         new.set_layout_engine("constrained")
         return self(new)
 
+    def _repr_png_(self) -> bytes:
+        return render(self.figure(), ".png", dpi=100)
+
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Study(Result):

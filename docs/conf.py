@@ -42,8 +42,10 @@ extensions = [
     "balanced",
     "docstrings",
     "generated",
+    "layouts",
     "living",
     "mathml",
+    "notebooks",
     "offline",
 ]
 nitpicky = True

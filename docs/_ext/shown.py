@@ -121,13 +121,16 @@ def at_most(result: Bounded) -> str:
 
 def register(shell: InteractiveShell) -> None:
     """Tell the shell that runs the cells."""
-    formatters: Any = shell.display_formatter
-    of_html = formatters.formatters["text/html"]
+    display: Any = shell.display_formatter
+    formatters = display.formatters
+    of_html = formatters["text/html"]
     of_html.for_type(Figure, svg)
     of_html.for_type(Picture, picture)
     of_html.for_type(Table, table)
     # Whatever cells draw, a browser will show; each cell has a context of its own.
     shell.events.register("pre_run_cell", lambda *_: browser_fonts().__enter__())
+    # A page shows the one above, so that the other need not be drawn.
+    formatters["image/png"].for_type(Picture, lambda _: None)
 
 
 _shell = get_ipython()
