@@ -139,6 +139,11 @@ class StoreWriter:
                 f"whole and kept: go on with --resume, or resume=True in Python."
             ) from None
 
+    def read(self, number: int) -> Numbers:
+        """The rows of a chunk that is done."""
+        sums = [int(line["crc32c"], 16) for line in self.lines]
+        return next(ChunkFiles(self.root, self.layout, sums).blocks([number]))
+
     def total(self) -> Counts:
         """What was met in all rows."""
         counts = [line["counts"] for line in self.lines]
