@@ -41,7 +41,7 @@ T = TypeVar("T")
 LARGEST_FILE, LARGEST_HEADER = 2**33, 100_000_000
 
 
-def load(path: Pathlike, *, max_memory_gib: float = 8.0) -> Chain:
+def load(path: Pathlike, *, max_memory_gib: float = 8.0, on_disk: bool = False) -> Chain:
     """Read a chain that :func:`save` or :func:`fsm_gpt.extract_to_store` wrote.
 
     The file is checked as if a stranger had written it, and nothing in it is executed.
@@ -54,6 +54,8 @@ def load(path: Pathlike, *, max_memory_gib: float = 8.0) -> Chain:
         How much memory answers about a store may take. Its rows are read into memory if they take
         half of that at most, and stay on the disk otherwise (``chain.on_disk``): what can be asked
         then is read from there block by block, and the rest is refused.
+    on_disk
+        Leave the rows of a store on the disk even where they would fit.
 
     Raises
     ------
@@ -75,7 +77,7 @@ def load(path: Pathlike, *, max_memory_gib: float = 8.0) -> Chain:
     if os.path.isdir(path):
         from fsm_gpt.io.store_read import open_store
 
-        return open_store(path, max_memory_gib=max_memory_gib)
+        return open_store(path, max_memory_gib=max_memory_gib, on_disk=on_disk)
     return load_with(path, lambda chain, header, tensors: chain)
 
 

@@ -60,8 +60,8 @@ def rows_bytes(path: Pathlike) -> int:
     return layout.count * layout.chunk_bytes
 
 
-def open_store(path: Pathlike, *, max_memory_gib: float = 8.0) -> Chain:
-    """The chain of a store: with its rows in memory if they take half of what is allowed, or on disk.
+def open_store(path: Pathlike, *, max_memory_gib: float = 8.0, on_disk: bool = False) -> Chain:
+    """The chain of a store: its rows in memory if they take half of what is allowed, or on disk.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def open_store(path: Pathlike, *, max_memory_gib: float = 8.0) -> Chain:
         _refuse_incomplete(root, header, layout)
         files = ChunkFiles(root, layout, _checksums(header, layout))
         _check_rows(root, files)
-        chain = _chain(files, about, int(max_memory_gib * 2**30))
+        chain = _chain(files, about, int(max_memory_gib * 2**30), on_disk)
         tied = _tied(root, header, layout)
     except (FileProblem, StateSpaceTooLarge):
         raise
@@ -89,13 +89,13 @@ def open_store(path: Pathlike, *, max_memory_gib: float = 8.0) -> Chain:
     return chain._with(decoding=about.decoding, tied=read_only(tied))
 
 
-def _chain(files: ChunkFiles, about: Described, budget: int) -> Chain:
+def _chain(files: ChunkFiles, about: Described, budget: int, on_disk: bool) -> Chain:
     space = about.states
     assert isinstance(space, ContextSpace)
     said = {"notes": about.notes, "provenance": about.provenance}
     layout = files.layout
     size = layout.count * layout.chunk_bytes
-    if 2 * size <= budget:
+    if 2 * size <= budget and not on_disk:
         rows = np.empty(files.shape, files.dtype)
         for number, block in enumerate(files.blocks(range(layout.count))):
             rows[number * layout.block : (number + 1) * layout.block] = block

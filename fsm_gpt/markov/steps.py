@@ -30,8 +30,8 @@ __all__ = [
     "SMALLEST",
     "StepDistribution",
     "distribution_after",
-    "held_probabilities",
     "least_positive",
+    "least_probability",
     "rounded",
 ]
 
@@ -104,7 +104,7 @@ def distribution_after(
         )
     chain = chain.exact() if exact else chain
     x = start_distribution(chain, start)
-    smallest = math.inf if chain.dtype == object else least_positive(held_probabilities(chain))
+    smallest = math.inf if chain.dtype == object else least_probability(chain)
     product = math.inf
     for _ in range(steps):
         product = min(product, least_positive(x) * smallest) if chain.dtype != object else product
@@ -120,9 +120,15 @@ def distribution_after(
     )
 
 
-def held_probabilities(chain: Chain) -> Numbers:
-    """Every probability of the chain as given, in any order."""
-    return chain.next_token if chain.is_window else chain.raw_edges().probability
+def least_probability(chain: Chain) -> float:
+    """The smallest probability above zero, as given.
+
+    >>> least_probability(Chain([[0.5, 0.5], [0.0, 1.0]]))
+    0.5
+    """
+    if not chain.is_window:
+        return least_positive(chain.raw_edges().probability)
+    return min(least_positive(rows) for _, rows in chain.row_blocks())
 
 
 def least_positive(values: Numbers) -> float:
