@@ -33,8 +33,8 @@ Floats = npt.NDArray[np.float64]
 
 #: Changes of an entry that are rounding: always, and once they no longer halve.
 _ROUNDING, _NEARLY = 5e-15, 1e-12
-#: Products between two looks at the change.
-_LOOK = 8
+#: Products between two looks at the change, and between two backoff cycles.
+_LOOK, _BETWEEN = 8, 2
 #: Passes over the rows at most.
 MOST_PASSES = 2000
 #: Products alone are gone on with while they need no more than so many.
@@ -110,9 +110,10 @@ def _by_passes(chain: Chain, progress: Progress | None) -> tuple[Floats, str]:
         return chain.push(x, out=into)
 
     while products + cycles < MOST_PASSES:
-        for _ in range(_LOOK):
+        count = _BETWEEN if cycles else _LOOK
+        for _ in range(count):
             x, y = push(x, y), x
-        products += _LOOK
+        products += count
         change, residual = _change(x, y)
         x /= x.sum()
         changes.append(change)
@@ -129,7 +130,7 @@ def _by_passes(chain: Chain, progress: Progress | None) -> tuple[Floats, str]:
             if cycles:
                 how = f"{products:,} products and {cycles:,} backoff cycles from disk"
             return x, f"{how}, last change {change:.0e}"
-        if not _soon(changes) and _room(chain):
+        if (cycles or not _soon(changes)) and _room(chain):
             x, y = backoff_by_product(push, V, x, y), x
             x /= x.sum()
             cycles += 1
