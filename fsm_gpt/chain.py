@@ -331,6 +331,19 @@ class Chain:
         return int(np.count_nonzero(self.next_token))
 
     @property
+    def least_probability(self) -> float:
+        """The smallest probability above zero as given, of a chain of floats.
+
+        >>> Chain([[0.5, 0.5], [0.0, 1.0]]).least_probability
+        0.5
+        """
+        storage = self._parts.storage
+        if isinstance(storage, StreamedRows):
+            return storage.survey.least
+        held = storage.next_token if isinstance(storage, WindowRows) else self.raw_edges()[3]
+        return float(np.min(held, where=held > 0, initial=np.inf))
+
+    @property
     def vocabulary(self) -> Vocabulary:
         """The tokens."""
         return self._parts.vocabulary

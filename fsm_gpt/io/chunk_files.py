@@ -1,9 +1,8 @@
 """The chunks of an array in a store: read, checked, and refused where they are not what they were.
 
 A chunk's file is opened without following links, has to be a plain file of the right size, and its
-bytes have to match both the checksum behind them and the one in the store's description. The sum is
-worked out when a chunk is first read, and again if its file was changed since (its time, size or
-number). While one chunk is used, the next is read by a thread.
+bytes have to match both the checksum behind them and the one in the store's description, each time
+that it is read. While one chunk is used, the next is read by a thread.
 
 :class:`ChunkFiles` is a :class:`fsm_gpt.streamed.RowSource`. It holds no open file between two
 questions, so that it may be used by several threads and processes.
@@ -16,7 +15,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -74,9 +73,6 @@ def open_inside(root: Path, *parts: str) -> int:
     return os.open(at / name, os.O_RDONLY | _CAREFUL)
 
 
-_Identity = tuple[int, int, int, int]
-
-
 @dataclass(eq=False)
 class ChunkFiles:
     """The rows in the files of a store."""
@@ -85,8 +81,6 @@ class ChunkFiles:
     layout: Layout
     checksums: Sequence[int]
     """Of each chunk, from the store's description."""
-    _known: dict[int, _Identity] = field(default_factory=dict)
-    """The files whose sums were right."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -138,8 +132,7 @@ class ChunkFiles:
         try:
             handle = open_inside(self.root, ROWS, name)
             try:
-                about = os.fstat(handle)
-                self.refuse_other_size(path, about)
+                self.refuse_other_size(path, os.fstat(handle))
                 _fill(handle, into)
                 end = os.read(handle, 5)
             finally:
@@ -153,9 +146,6 @@ class ChunkFiles:
             ) from None
         except OSError as error:
             raise file_problem(path, error, "read") from None
-        identity = (about.st_dev, about.st_ino, about.st_mtime_ns, about.st_ctime_ns)
-        if self._known.get(number) == identity:
-            return
         found = checksum(into)
         if not found == int.from_bytes(end, "little") == self.checksums[number] or len(end) != 4:
             raise FileProblem(
@@ -163,7 +153,6 @@ class ChunkFiles:
                 f"nothing is answered from it. Get the store again, or extract it anew; if this "
                 f"happens again, test the disk."
             )
-        self._known[number] = identity
 
     def refuse_other_size(self, path: Path, about: os.stat_result) -> None:
         """Refuse what is no plain file of the size of a chunk."""

@@ -137,6 +137,11 @@ def _document(root: Path, *parts: str) -> dict[str, Any]:
 
 
 def _header(root: Path) -> dict[str, Any]:
+    if not os.path.lexists(root / META):
+        raise FileProblem(
+            f"{shown(root)}: it is a folder, and without a {META} not one of a chain. Name a file, "
+            f"or a folder that fsm-gpt extract or save() wrote."
+        )
     meta = _document(root, META)
     attributes = meta.get("attributes")
     header = attributes.get(KEY) if isinstance(attributes, dict) else None

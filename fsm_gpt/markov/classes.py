@@ -159,7 +159,9 @@ def _goes_anywhere(chain: Chain) -> bool:
     Then L tokens lead from any window to any other, and a window of one token repeated can
     follow itself: a single class, of period 1.
     """
-    return chain.is_window and all(bool((rows != 0).all()) for _, rows in chain.row_blocks())
+    if chain.on_disk:
+        return chain.n_edges == chain.n_states * chain.n_tokens
+    return chain.is_window and bool((chain.next_token != 0).all())
 
 
 def _positive(chain: Chain) -> npt.NDArray[np.bool_]:

@@ -31,7 +31,6 @@ __all__ = [
     "StepDistribution",
     "distribution_after",
     "least_positive",
-    "least_probability",
     "rounded",
 ]
 
@@ -104,7 +103,7 @@ def distribution_after(
         )
     chain = chain.exact() if exact else chain
     x = start_distribution(chain, start)
-    smallest = math.inf if chain.dtype == object else least_probability(chain)
+    smallest = math.inf if chain.dtype == object else chain.least_probability
     product = math.inf
     for _ in range(steps):
         product = min(product, least_positive(x) * smallest) if chain.dtype != object else product
@@ -118,17 +117,6 @@ def distribution_after(
         error_bound=bound,
         uncertified_because=reason,
     )
-
-
-def least_probability(chain: Chain) -> float:
-    """The smallest probability above zero, as given.
-
-    >>> least_probability(Chain([[0.5, 0.5], [0.0, 1.0]]))
-    0.5
-    """
-    if not chain.is_window:
-        return least_positive(chain.raw_edges().probability)
-    return min(least_positive(rows) for _, rows in chain.row_blocks())
 
 
 def least_positive(values: Numbers) -> float:
