@@ -15,6 +15,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -111,12 +112,14 @@ class ChunkFiles:
             coming: Future[None] | None = None
             for place, number in enumerate(waiting):
                 if coming is None:
-                    self.read(number, buffers[0])
+                    self.read(number, buffers[place % 2])
                 else:
                     coming.result()
+                coming = None
                 if place + 1 < len(waiting):
                     after = waiting[place + 1]
-                    coming = reader.submit(self.read, after, buffers[(place + 1) % 2])
+                    with suppress(RuntimeError):  # no more threads are to be had: read in turn
+                        coming = reader.submit(self.read, after, buffers[(place + 1) % 2])
                 yield self._rows(buffers[place % 2])
 
     def _rows(self, data: Bytes) -> Numbers:
@@ -142,7 +145,7 @@ class ChunkFiles:
         except FileNotFoundError:
             raise FileProblem(
                 f"{shown(path)}: this chunk of the store is missing, so {self.layout.block:,} "
-                f"states have no rows. Get the whole store again, or extract it anew."
+                f"states have no rows. Get the whole store again, or extract it again with --resume."
             ) from None
         except OSError as error:
             raise file_problem(path, error, "read") from None
@@ -150,8 +153,8 @@ class ChunkFiles:
         if not found == int.from_bytes(end, "little") == self.checksums[number] or len(end) != 4:
             raise FileProblem(
                 f"{shown(path)}: its bytes do not match its checksum, so this chunk is damaged and "
-                f"nothing is answered from it. Get the store again, or extract it anew; if this "
-                f"happens again, test the disk."
+                f"nothing is answered from it. Get the store again, or extract it again with "
+                f"--resume; if this happens again, test the disk."
             )
 
     def refuse_other_size(self, path: Path, about: os.stat_result) -> None:
@@ -166,7 +169,7 @@ class ChunkFiles:
             raise FileProblem(
                 f"{shown(path)}: it has {about.st_size:,} bytes and a whole chunk has "
                 f"{expected:,}: it was cut short or belongs to another store. Get the store again, "
-                f"or extract it anew."
+                f"or extract it again with --resume."
             )
 
 

@@ -11,6 +11,7 @@ The same rows give the same files, whether there was a stop or not.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +23,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fsm_gpt.errors import FileProblem
-from fsm_gpt.files import Pathlike, atomic_write, file_problem, read_limited, shown
+from fsm_gpt.errors import FileProblem, FsmGptError
+from fsm_gpt.files import Pathlike, file_problem, part_beside, read_limited, shown
 from fsm_gpt.io.chunk_files import ChunkFiles, checksum
 from fsm_gpt.io.format import KEY, digest
 from fsm_gpt.io.lock import only_writer
@@ -44,6 +45,8 @@ from fsm_gpt.io.zarr_format import (
 from fsm_gpt.rows import Numbers
 
 __all__ = ["Counts", "StoreWriter", "writing_store"]
+
+_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
 
 #: What is counted in each row while a store is written: masked, underflowed, lost by a rule,
 #: lost by float32.
@@ -120,7 +123,7 @@ class StoreWriter:
     def _note(self, line: dict[str, Any]) -> None:
         path = self.root / JOURNAL
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+            handle = os.open(path, _APPEND, 0o666)
             with os.fdopen(handle, "wb") as file:
                 file.write(json.dumps(line).encode("ascii") + b"\n")
                 file.flush()
@@ -190,7 +193,8 @@ def writing_store(
     header
         What the chain is, without what is known only at the end.
     resume
-        Go on with a store of the same header; without it, a store that is there is refused.
+        Go on with a store of the same header; without it, a store that is there is refused. One
+        that is complete is looked through, and begun again if a part of it is damaged.
 
     Raises
     ------
@@ -212,9 +216,13 @@ def writing_store(
         if before is not None and not resume:
             raise _there(root, path, before)
         if before is not None and _same(before, draft) and before.get("complete") is True:
-            _clean(root)
-            yield StoreWriter(root, layout, draft, complete=True)
-            return
+            if _whole(root):
+                _clean(root)
+                yield StoreWriter(root, layout, draft, complete=True)
+                return
+            before = None  # a part is damaged or gone, and what was counted in it with it
+            with contextlib.suppress(OSError):
+                (root / JOURNAL).unlink()
         if before is None:
             _folder(root / ROWS)
             shape = [layout.n_states, layout.n_tokens]
@@ -225,6 +233,18 @@ def writing_store(
             raise _other(path, before, draft)
         _leftovers(root)
         yield StoreWriter(root, layout, draft, _done(root, layout))
+
+
+def _whole(root: Path) -> bool:
+    """Whether all of a store that says it is complete is there and right."""
+    from fsm_gpt.io.store_read import open_store
+
+    try:
+        for _ in open_store(root, max_memory_gib=2**20, on_disk=True).row_blocks():
+            pass
+    except (FsmGptError, OSError):
+        return False
+    return True
 
 
 def _there(root: Path, path: Pathlike, before: dict[str, Any]) -> FileProblem:
@@ -331,8 +351,7 @@ def _done(root: Path, layout: Layout) -> list[dict[str, Any]]:
             del lines[number:]
             break
     if good < len(data):
-        with atomic_write(path) as file:
-            file.write(data[:good])
+        _put(path, data[:good])
     return lines
 
 
@@ -374,20 +393,37 @@ def _clean(root: Path) -> None:
 def _folder(path: Path) -> None:
     try:
         path.mkdir(exist_ok=True)
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "a symbolic link")
     except OSError as error:
         raise file_problem(path, error, "write") from None
 
 
 def _chunk(path: Path, raw: npt.NDArray[np.uint8], found: int) -> None:
-    with atomic_write(path) as file:
-        file.write(raw.data)
-        file.write(found.to_bytes(4, "little"))
-    _settle(path.parent)
+    _put(path, raw.data, found.to_bytes(4, "little"))
 
 
 def _document(path: Path, meta: dict[str, Any]) -> None:
-    with atomic_write(path) as file:
-        file.write(in_bytes(meta))
+    _put(path, in_bytes(meta))
+
+
+def _put(path: Path, *pieces: bytes | memoryview) -> None:
+    """Write a file whole or not at all; what has its name is replaced, and no link is followed."""
+    try:
+        part, file = part_beside(path)
+        try:
+            with file:
+                for piece in pieces:
+                    file.write(piece)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise
+    except OSError as error:
+        raise file_problem(path, error, "write") from None
     _settle(path.parent)
 
 
