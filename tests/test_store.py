@@ -241,3 +241,103 @@ def test_several_processes_read_one_store(tmp_path: Path) -> None:
     assert [reader.exitcode for reader in readers] == [0, 0, 0]
     assert {rate for rates in found for rate in rates} == {found[0][0]}
     assert found[0][0] == pytest.approx(entropy_rate(Chain(rows)).bits_per_token, rel=1e-12)
+
+
+# ---- going on ----
+
+
+def table_model(seed: int) -> Any:
+    logits = np.random.default_rng(seed).normal(size=(2, 2))
+    return lambda ids: logits[ids[:, -1]] + 0.1 * ids[:, :1]
+
+
+def begun(path: Path, model: Any, chunks: int = 3) -> None:
+    """An extraction that is stopped after some chunks."""
+    from fsm_gpt.errors import Interrupted
+    from fsm_gpt.extract_to_store import extract_to_store
+
+    def stop(done: int, total: int) -> None:
+        if done >= chunks * 16:
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match=f"{chunks} of 8 chunks"):
+        extract_to_store(
+            model, path, vocabulary="ab", context=7, batch=16, chunk_bytes=256, progress=stop
+        )
+
+
+def gone_on(path: Path, model: Any, **more: Any) -> Chain:
+    from fsm_gpt.extract_to_store import extract_to_store
+
+    options: dict[str, Any] = {"vocabulary": "ab", "context": 7, "batch": 16, "chunk_bytes": 256}
+    return extract_to_store(model, path, resume=True, **(options | more))
+
+
+def test_another_model_is_not_gone_on_with(tmp_path: Path) -> None:
+    begun(tmp_path / "c.zarr", table_model(0))
+    with pytest.raises(InvalidArgument, match="another model"):
+        gone_on(tmp_path / "c.zarr", table_model(1))
+    for more, word in (
+        ({"context": 6}, "states"),
+        ({"vocabulary": "xy"}, "vocabulary"),
+        ({"decoding": TopK(1)}, "decoding"),
+        ({"dtype": "float32"}, "dtype"),
+        ({"batch": 32}, r"batch \(16, now 32\)"),
+    ):
+        with pytest.raises(FileProblem, match=f"of another chain.*{word}"):
+            gone_on(tmp_path / "c.zarr", table_model(0), **more)
+    gone_on(tmp_path / "c.zarr", table_model(0))
+
+
+def test_a_torn_line_of_the_journal(tmp_path: Path) -> None:
+    begun(tmp_path / "c.zarr", table_model(0))
+    journal = tmp_path / "c.zarr" / ".journal"
+    journal.write_bytes(journal.read_bytes()[:-1])  # all but the end of the line
+    gone_on(tmp_path / "c.zarr", table_model(0))
+    gone_on(tmp_path / "d.zarr", table_model(0))
+    assert digests(tmp_path / "c.zarr") == digests(tmp_path / "d.zarr")
+
+
+def test_a_chunk_that_is_damaged_before_going_on(tmp_path: Path) -> None:
+    begun(tmp_path / "c.zarr", table_model(0))
+    file = tmp_path / "c.zarr" / "rows" / chunk_name(1)
+    file.write_bytes(file.read_bytes()[:-9] + bytes(9))
+    gone_on(tmp_path / "c.zarr", table_model(0))
+    gone_on(tmp_path / "d.zarr", table_model(0))
+    assert digests(tmp_path / "c.zarr") == digests(tmp_path / "d.zarr")
+
+
+@pytest.mark.parametrize("walks", [True, False])
+@pytest.mark.parametrize("decoding", [None, TopK(2)])
+def test_a_store_is_the_extracted_chain(tmp_path: Path, walks: bool, decoding: Any) -> None:
+    """To the last bit, whether the model walks the tree of its contexts or is asked in batches."""
+    from fsm_gpt.extract import extract
+    from fsm_gpt.extract_to_store import extract_to_store
+    from fsm_gpt.gpt.model import GPT, GPTConfig
+
+    model = GPT(GPTConfig(vocab_size=3, context=6, n_layer=1, n_head=2, n_embd=8))
+    how: dict[str, Any] = {"batch": None if walks else 50, "decoding": decoding}
+    known = extract(model, **how)
+    found = extract_to_store(model, tmp_path / "c.zarr", chunk_bytes=1000, **how)
+    assert found.next_token.tobytes() == known.next_token.tobytes()
+    assert (found.notes, found.decoding) == (known.notes, known.decoding)
+    assert found.tied.tolist() == known.tied.tolist()
+    assert len(found.provenance["model_sha256"]) == 64
+    same = {key: value for key, value in found.provenance.items() if key != "model_sha256"}
+    assert same == dict(known.provenance)
+
+
+@pytest.mark.parametrize("begin", [0, 1, 100, 364, 728])
+def test_a_walk_begins_in_the_middle_with_the_same_numbers(begin: int) -> None:
+    from fsm_gpt.gpt.model import GPT, GPTConfig
+    from fsm_gpt.gpt.prefix_tree import prefix_tree
+
+    model = GPT(GPTConfig(vocab_size=3, context=6, n_layer=1, n_head=2, n_embd=8))
+    whole = list(prefix_tree(model, 6, budget=2000))
+    assert len(whole) > 5
+    part = list(prefix_tree(model, 6, budget=2000, first=begin))
+    assert part[0].first <= begin < part[0].first + len(part[0].logits)
+    kept = [block for block in whole if block.first >= part[0].first]
+    assert [block.first for block in part] == [block.first for block in kept]
+    for one, other in zip(part, kept, strict=True):
+        assert one.logits.numpy().tobytes() == other.logits.numpy().tobytes()

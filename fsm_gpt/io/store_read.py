@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,15 @@ def _document(root: Path, *parts: str) -> dict[str, Any]:
     path = root.joinpath(*parts)
     try:
         with os.fdopen(open_inside(root, *parts), "rb") as file:
-            data = read_stream(file, LARGEST_META)
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode) or about.st_size > LARGEST_META:
+                raise FileProblem(
+                    f"{shown(path)}: it is no plain file of {LARGEST_META:,} bytes at most, as the "
+                    f"description of a store is. Check that this is the folder that was meant."
+                )
+            data = read_stream(file, LARGEST_META, expected=about.st_size)
+    except FileProblem:
+        raise
     except OSError as error:
         raise file_problem(path, error, "read") from None
     try:
