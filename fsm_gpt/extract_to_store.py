@@ -1,7 +1,7 @@
 """From a model to a chain on a disk, chunk by chunk, so that it can stop and go on.
 
-:func:`fsm_gpt.extract` holds all rows in memory until it is done. Here they are written as they come
-into a store (:mod:`fsm_gpt.io.zarr_format`): it takes the memory of a few chunks, and what stops it
+:func:`fsm_gpt.extract` holds all rows in memory until it is done. Here they are written to a store
+(:mod:`fsm_gpt.io.zarr_format`) as they come: it takes the memory of a few chunks, and what stops it
 costs the chunk that it was at. Going on gives the same files, to the last bit, as never having
 stopped, where the same versions run on the same machine.
 """
@@ -157,8 +157,8 @@ def _write(
                     progress(store.first, space.size)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"extract: stopped by the user. {len(store.lines):,} of {store.layout.count:,} chunks "
-            f"of {shown(path)} are whole and kept: go on with --resume, or resume=True in Python."
+            f"extract: stopped by the user. {len(store.lines):,} of {store.layout.n_chunks:,} "
+            f"chunks of {shown(path)} are whole and kept: go on with --resume, or resume=True in Python."
         ) from None
 
 
@@ -205,7 +205,8 @@ def _refuse_too_many(space: ContextSpace, max_memory_gib: float) -> None:
         )
     if 16 * space.size > max_memory_gib * 2**30:
         raise StateSpaceTooLarge(
-            f"extract: {space.size:,} states make vectors of {8 * space.size / 2**30:,.2g} GiB, two "
-            f"of which are needed to ask anything, and {max_memory_gib:g} GiB are allowed. Raise "
-            f"max_memory_gib where there is more memory, or shorten the context with truncate_to."
+            f"extract: {space.size:,} states make vectors of "
+            f"{8 * space.size / 2**30:,.2g} GiB, two of which are needed to ask anything, and "
+            f"{max_memory_gib:g} GiB are allowed. Raise max_memory_gib where there is more memory, "
+            f"or shorten the context with truncate_to."
         )

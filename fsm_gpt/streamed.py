@@ -177,7 +177,7 @@ class StreamedRows:
                 right = bool((rows >= 0).all())
                 off = np.abs(row_sums(rows) - 1).max()
             least = np.min(rows, where=rows > 0, initial=np.inf)
-            told = [least, np.count_nonzero(rows), off]
+            told = [float(least), int(np.count_nonzero(rows)), float(off)]
         seen = Survey(float(told[0]), int(told[1]), float(told[2]))
         if not right or not seen.off <= SUM_TOLERANCE[rows.dtype]:
             self._refuse(first, rows)

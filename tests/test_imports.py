@@ -23,6 +23,7 @@ PACKAGE = Path(fg.__file__).parent
 SAME_ROOM = {
     "file_sets": "files",
     "storage": "chain",
+    "streamed": "chain",
     "build": "chain",
     "counts": "chain",
     "listing": "chain",
@@ -61,6 +62,7 @@ USES = {
     "threads": set(),
     "extract": {"chain", "threads"},
     "explore": {"extract", "io", "files"},
+    "extract_to_store": {"extract", "io", "files"},
     "series": {"errors"},
     "sampling": {"extract", "simulate", "markov", "series"},
     "gpt": {"space", "files", "result", "threads", "headers", "capacity"},
@@ -70,7 +72,17 @@ USES = {
     "learning": {"markov"},
     "watch": {"learning", "extract", "gpt"},
     "report": {"markov", "capacity", "files", "learning"},
-    "cli": {"report", "gpt", "extract", "explore", "io", "simulate", "headers", "sampling"}
+    "cli": {
+        "report",
+        "gpt",
+        "extract",
+        "extract_to_store",
+        "explore",
+        "io",
+        "simulate",
+        "headers",
+        "sampling",
+    }
     | {"patterns", "sensitivity", "watch"},
     "__main__": {"cli"},
 }

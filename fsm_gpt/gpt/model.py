@@ -278,9 +278,10 @@ class GPT(WindowModel):
     ) -> Generator[ContextLogits, None, None] | None:
         """The logits of every context of ``length`` tokens, each prefix computed once.
 
-        With ``shorter`` also those of fewer tokens. With ``first`` from about that one on. None where the forward pass is not the
-        one above any more (a part was exchanged, or is hooked into): then the model is to
-        be asked context by context. See :mod:`fsm_gpt.gpt.prefix_tree`.
+        With ``shorter`` also those of fewer tokens. With ``first`` from about that one on.
+        None where the forward pass is not the one above any more (a part was exchanged, or is
+        hooked into): then the model is to be asked context by context. See
+        :mod:`fsm_gpt.gpt.prefix_tree`.
 
         >>> model = GPT(GPTConfig(vocab_size=2, context=3))
         >>> [tuple(block.logits.shape) for block in model.prefix_tree(3)]

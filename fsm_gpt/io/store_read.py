@@ -1,8 +1,8 @@
 """Reading a store that a stranger may have written.
 
 Its two documents say how large it is, and nothing is reserved for that before the files of that
-size are seen to be there. They have to say exactly what this program writes: no other codec, type or
-grid, and no name of a file is taken from them. Links out of the folder are not followed.
+size are seen to be there. They have to say exactly what this program writes: no other codec, type
+or grid, and no name of a file is taken from them. Links out of the folder are not followed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import FileProblem, FsmGptError, StateSpaceTooLarge
-from fsm_gpt.files import Pathlike, file_problem, read_limited, read_stream, shown
+from fsm_gpt.files import Pathlike, file_problem, read_stream, shown
 from fsm_gpt.io.chunk_files import ChunkFiles, checksum, open_inside
 from fsm_gpt.io.describe import Described, described, require
 from fsm_gpt.io.format import KEY, digest
@@ -58,7 +58,7 @@ def is_store(path: Pathlike) -> bool:
 def rows_bytes(path: Pathlike) -> int:
     """How much memory the rows of a store take, by what it says."""
     layout = _layout_of(_header(Path(path)))[0]
-    return layout.count * layout.chunk_bytes
+    return layout.n_chunks * layout.chunk_bytes
 
 
 def open_store(path: Pathlike, *, max_memory_gib: float = 8.0, on_disk: bool = False) -> Chain:
@@ -93,12 +93,12 @@ def open_store(path: Pathlike, *, max_memory_gib: float = 8.0, on_disk: bool = F
 def _chain(files: ChunkFiles, about: Described, budget: int, on_disk: bool) -> Chain:
     space = about.states
     assert isinstance(space, ContextSpace)
-    said = {"notes": about.notes, "provenance": about.provenance}
+    said: dict[str, Any] = {"notes": about.notes, "provenance": about.provenance}
     layout = files.layout
-    size = layout.count * layout.chunk_bytes
+    size = layout.n_chunks * layout.chunk_bytes
     if 2 * size <= budget and not on_disk:
         rows = np.empty(files.shape, files.dtype)
-        for number, block in enumerate(files.blocks(range(layout.count))):
+        for number, block in enumerate(files.blocks(range(layout.n_chunks))):
             rows[number * layout.block : (number + 1) * layout.block] = block
         return Chain._of_own_rows(rows, space, **said)
     if 16 * layout.n_states > budget:
@@ -220,9 +220,9 @@ def _refuse_incomplete(root: Path, header: dict[str, Any], layout: Layout) -> No
     except OSError:
         there = 0
     raise FileProblem(
-        f"{shown(root)}: its extraction was not finished: {there:,} of {layout.count:,} chunks are "
-        f"there. Go on with it by fsm-gpt extract MODEL --output {shown(root)} --resume, with the "
-        f"options of the start, or by resume=True in Python."
+        f"{shown(root)}: its extraction was not finished: {there:,} of {layout.n_chunks:,} chunks "
+        f"are there. Go on with it by fsm-gpt extract MODEL --output {shown(root)} --resume, with "
+        f"the options of the start, or by resume=True in Python."
     )
 
 
@@ -230,10 +230,10 @@ def _checksums(header: dict[str, Any], layout: Layout) -> list[int]:
     said = header.get("chunks")
     right = (
         isinstance(said, list)
-        and len(said) == layout.count
+        and len(said) == layout.n_chunks
         and all(isinstance(one, str) and re.fullmatch("[0-9a-f]{8}", one) for one in said)
     )
-    require(right, f"it does not have the checksums of {layout.count:,} chunks")
+    require(right, f"it does not have the checksums of {layout.n_chunks:,} chunks")
     return [int(one, 16) for one in said or []]
 
 
@@ -255,7 +255,7 @@ def _check_rows(root: Path, files: ChunkFiles) -> None:
             f"store ({', '.join(key[:40] for key in different[:4]) or 'types'}): other codecs, "
             f"types and grids are not read. Write the store with save() or fsm-gpt extract."
         )
-    for number in range(layout.count):
+    for number in range(layout.n_chunks):
         name = chunk_name(number)
         try:
             about = os.lstat(root / ROWS / name)

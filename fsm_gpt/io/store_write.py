@@ -3,7 +3,7 @@
 A chunk is written under another name, brought to the disk, and takes its name only then; after that
 a line in the journal says that it is done, with its checksum and what it met. A chunk without its
 line is written again: one at most. At the end the description of the store is completed, and only
-then is it a store that can be asked. What is not a part of the chain, the journal and the lock, goes.
+then is it a store that can be asked. The journal and the lock, which are no part of the chain, go.
 
 The same rows give the same files, whether there was a stop or not.
 """
@@ -138,7 +138,7 @@ class StoreWriter:
             yield
         except FileProblem as error:
             raise FileProblem(
-                f"{error} {len(self.lines):,} of {self.layout.count:,} chunks of the store are "
+                f"{error} {len(self.lines):,} of {self.layout.n_chunks:,} chunks of the store are "
                 f"whole and kept: go on with --resume, or resume=True in Python."
             ) from None
 
@@ -150,7 +150,7 @@ class StoreWriter:
     def total(self) -> Counts:
         """What was met in all rows."""
         counts = [line["counts"] for line in self.lines]
-        return np.array(counts, np.int64).reshape(-1, _COUNTED).sum(axis=0)
+        return np.asarray(np.array(counts, np.int64).reshape(-1, _COUNTED).sum(axis=0))
 
     def finish(self, *, notes: Sequence[str], provenance: Mapping[str, str]) -> None:
         """Say that the store is complete.
@@ -160,7 +160,7 @@ class StoreWriter:
         FileProblem
             That cannot be written.
         """
-        assert len(self.lines) == self.layout.count
+        assert len(self.lines) == self.layout.n_chunks
         tied = np.array(sorted(t for line in self.lines for t in line["tied"]), np.int64)
         header = {
             **self.header,
@@ -361,14 +361,12 @@ def _line(raw: bytes, number: int, layout: Layout) -> dict[str, Any] | None:
         line = json.loads(raw)
         right = (
             raw.endswith(b"\n")
-            and line["chunk"] == number < layout.count
+            and line["chunk"] == number < layout.n_chunks
             and len(line["crc32c"]) == 8
             and int(line["crc32c"], 16) >= 0
             and len(line["counts"]) == _COUNTED
             and all(type(n) is int and n >= 0 for n in line["counts"])
-            and all(
-                type(t) is int and number <= t // layout.block <= number for t in line["tied"]
-            )
+            and all(type(t) is int and number <= t // layout.block <= number for t in line["tied"])
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return None

@@ -81,12 +81,12 @@ class Layout(NamedTuple):
         while V > 1 and depth <= L and block * V * row <= chunk_bytes:
             block, depth = block * V, depth + 1
         if depth <= L:
-            block *= max(d for d in range(1, V + 1) if V % d == 0 and block * d * row <= chunk_bytes
-                         or d == 1)
+            fitting = [d for d in range(1, V + 1) if V % d == 0 and block * d * row <= chunk_bytes]
+            block *= max(fitting, default=1)
         return cls(V**L, V, block, dtype)
 
     @property
-    def count(self) -> int:
+    def n_chunks(self) -> int:
         """The number of chunks."""
         return self.n_states // self.block
 

@@ -97,7 +97,7 @@ def look(rows: Probabilities) -> tuple[bool, float, int, float]:
                 count += 1
                 if p < least:
                     least = p
-            elif not p == 0.0:
+            elif p != 0.0:  # undefined ones, too
                 right = False
         d = abs(total - 1.0)
         if not d <= off:

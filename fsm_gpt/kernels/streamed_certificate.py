@@ -1,7 +1,7 @@
 """The flow certificate of windows whose rows come block by block.
 
-Three passes: imbalances in twice the working precision; a spanning tree of heavy flows, which may
-take several looks at the rows, each at flows of one range; and sums over the subtrees, which need no
+Three parts: imbalances in twice the working precision; a spanning tree of heavy flows, which may
+take several looks at the rows, each at flows of one range; and sums over subtrees, which need no
 rows. A state takes some thirty bytes. See :mod:`fsm_gpt.markov.streamed_certificate` for the proof.
 
 The successor of window s under t is (s mod R) V + t, R = N / V.

@@ -122,9 +122,7 @@ def _find(chain: Chain) -> CommunicatingClasses:
         one, none = np.zeros(1, dtype=np.int32), read_only([], np.int64)
         member = np.broadcast_to(one, (chain.n_states,))  # which takes no memory
         alone = read_only(every[:1] if len(every) == 1 else [], np.int64)
-        return CommunicatingClasses(
-            chain, member, 1, (every,), none, alone, (1,), ((every,),)
-        )
+        return CommunicatingClasses(chain, member, 1, (every,), none, alone, (1,), ((every,),))
     compiled = chain.n_states > COMPILED_ABOVE or chain.on_disk
     search = _Compiled(chain) if compiled else _Listed(chain)
     member, count, leaving = search.components()
@@ -182,7 +180,7 @@ def _can_follow_themselves(chain: Chain) -> Ids:
     N, V = chain.n_states, chain.n_tokens
     tokens = np.arange(V)
     windows = tokens * ((N - 1) // max(V - 1, 1))  # token (1 + V + V^2 + ...)
-    own = [chain.rows(s, s + 1)[0, t] != 0 for s, t in zip(windows, tokens, strict=True)]
+    own = [chain.rows(s, s + 1)[0, t] != 0 for t, s in enumerate(windows.tolist())]
     return np.asarray(windows[own])
 
 

@@ -2,17 +2,17 @@
 
 The theorem is that of :mod:`fsm_gpt.markov.certificate`: let a spanning tree carry away the
 imbalances r of the flows x(i) P[i, j]; then each entry of x is right to a factor within the product
-of (1 + eta) / (1 - eta) over the tree's edges, where eta = |R(S)| / F is the imbalance of the subtree
-S below an edge by the flow F through it.
+of (1 + eta) / (1 - eta) over the tree's edges, where eta = |R(S)| / F is the imbalance of the
+subtree S below an edge by the flow F through it.
 
 *Imbalances* take one pass. Each is a sum of 2V products at most, held with their rounding errors in
 two floats. With u = 2**-53 and S the sum of the products' sizes, what is lost in it is at most
 16 V**2 u**2 S, and S is 2 x(j) + |r(j)| at most but for rounding.
 
-*The tree.* Any spanning tree proves something; one of heavy flows proves most. The rows are looked
-at again and again, at flows of one range each time, a sixteenth of the largest and more first, until
-all states hang together. So across each cut the tree has an edge at most sixteen times lighter than
-the heaviest. Trees that are joined are turned, so that no list of edges is kept.
+*The tree.* Any spanning tree proves something; one of heavy flows proves most. Rows are looked
+at again and again, at flows of one range each time, first a sixteenth of the largest and more,
+until all states hang together. So across each cut the tree has an edge at most sixteen times
+lighter than the heaviest. Trees that are joined are turned, so that no list of edges is kept.
 
 The bound holds for x as it stands in memory, however it was computed.
 
@@ -104,7 +104,7 @@ def certify_windows(chain: Chain, x: Floats) -> tuple[Bound, str]:
     if not all(bool((part > 0).all()) for part in _parts(x)):
         return UNCERTIFIED, "an entry underflows to zero"
     try:
-        chain.require_memory(32 * N, "the tree of the certificate")
+        chain.require_memory(40 * N, "the tree of the certificate")
     except StateSpaceTooLarge as problem:
         return UNCERTIFIED, str(problem).rstrip(".")
     r, smallest, largest = imbalances(chain, x)

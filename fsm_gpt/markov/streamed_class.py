@@ -25,7 +25,6 @@ from fsm_gpt.markov.backoff import backoff_by_product
 from fsm_gpt.markov.closed_class import Method, Progress, Solved, solve_class
 from fsm_gpt.markov.streamed_certificate import certify_windows
 
-
 __all__ = ["solve_streamed"]
 
 Ids = npt.NDArray[np.int64]
@@ -138,8 +137,9 @@ def _by_passes(chain: Chain, progress: Progress | None) -> tuple[Floats, str]:
     raise NotConverged(
         f"stationary distribution: after {products:,} products and {cycles:,} backoff cycles over "
         f"the rows on disk an entry of {N:,} still changes by {changes[-1]:.1e} of itself. The "
-        f"chain mixes too slowly for what is possible from disk{without}. Open it with more memory, by "
-        f"max_memory_gib of load(), where the solver has more ways, or take a shorter context."
+        f"chain mixes too slowly for what is possible from disk{without}. Open it with more "
+        f"memory, by max_memory_gib of load(), where the solver has more ways, or take a "
+        f"shorter context."
     )
 
 

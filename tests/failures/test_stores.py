@@ -136,8 +136,7 @@ def test_killed_at_the_end(tmp_path: Path, whole: dict[str, str]) -> None:
             load(path)
             met.add("complete")
         except FileProblem as problem:
-            assert "not finished" in str(problem)
-            met.add("not finished")
+            met.add("not finished" if "not finished" in str(problem) else str(problem))
         finishes(path, whole)
         if code == 0:
             break
@@ -260,7 +259,7 @@ def folder(file: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
-        (truncate, "it was cut short"),
+        (truncate, "it was cut short or belongs to another store"),
         (flip, "do not match its checksum"),
         (Path.unlink, "is missing"),
         (revoke, "permission was denied"),
@@ -319,7 +318,7 @@ def test_too_little_memory(tmp_path: Path) -> None:
     code, _, err = ran(path, **big, memory=2**25)
     assert code == 1
     assert "not enough memory" in sentence(err)
-    code, out, err = ran(path, **(big | {"context": 9, "chunk_bytes": 512}), resume=True)
+    code, _, err = ran(path, **(big | {"context": 9, "chunk_bytes": 512}), resume=True)
     assert code == 4
     assert "of another chain" in sentence(err)
 
