@@ -158,7 +158,8 @@ def _write(
     except KeyboardInterrupt:
         raise Interrupted(
             f"extract: stopped by the user. {len(store.lines):,} of {store.layout.n_chunks:,} "
-            f"chunks of {shown(path)} are whole and kept: go on with --resume, or resume=True in Python."
+            f"chunks of {shown(path)} are whole and kept: go on with --resume, or resume=True in "
+            f"Python."
         ) from None
 
 

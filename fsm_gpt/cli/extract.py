@@ -32,7 +32,7 @@ __all__ = ["extract"]
     "--chunk",
     type=click.FloatRange(min=0, min_open=True),
     metavar="MIB",
-    help="How large the chunks of a store are at most; 8 without it.",
+    help="How large the chunks of a store are at most; 5 without it.",
 )
 @json_option
 def extract(

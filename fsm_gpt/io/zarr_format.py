@@ -53,8 +53,9 @@ __all__ = [
 META, ROWS, TIED, JOURNAL, LOCK = "zarr.json", "rows", "tied", ".journal", ".lock"
 #: The version of what stands in the attribute.
 STORE_VERSION = 1
-#: Chunks have at most so many bytes, where a row has no more.
-CHUNK_BYTES = 2**23
+#: Chunks have at most so many bytes, where a row has no more: two of them, with what they meet in
+#: vectors, are to stay in a processor's outer cache.
+CHUNK_BYTES = 5 * 2**20
 
 #: The numbers that arrays may hold, as zarr and as numpy write them.
 ARRAYS = {"float64": "<f8", "float32": "<f4", "int64": "<i8"}
@@ -74,7 +75,7 @@ class Layout(NamedTuple):
         """Chunks of whole subtrees of contexts, of at most so many bytes or of one row.
 
         >>> Layout.of(2, 24, "float64").block, Layout.of(27, 5, "float64").block
-        (524288, 19683)
+        (262144, 19683)
         """
         row = V * np.dtype(ARRAYS[dtype]).itemsize
         block = depth = 1

@@ -21,7 +21,6 @@ import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
 from fsm_gpt.errors import InvalidArgument, NotConverged, StateSpaceTooLarge
-from fsm_gpt.markov.backoff import backoff_by_product
 from fsm_gpt.markov.closed_class import Method, Progress, Solved, solve_class
 from fsm_gpt.markov.streamed_certificate import certify_windows
 
@@ -130,6 +129,8 @@ def _by_passes(chain: Chain, progress: Progress | None) -> tuple[Floats, str]:
                 how = f"{products:,} products and {cycles:,} backoff cycles from disk"
             return x, f"{how}, last change {change:.0e}"
         if (cycles or not _soon(changes)) and _room(chain):
+            from fsm_gpt.markov.backoff import backoff_by_product
+
             x, y = backoff_by_product(push, V, x, y), x
             x /= x.sum()
             cycles += 1
