@@ -10,6 +10,7 @@ memory is the highest resident size of the process, all of Python and the compil
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -147,7 +148,8 @@ def in_words() -> str:
     fast = [row for row in asked if row["share"] >= SHARE]
     names = sorted({row["question"] for row in fast})
     return (
-        f"Measured on {kept['date']}, with {kept['machine']['cores']} cores. {small} of "
+        f"Measured on {kept['date']} with {kept['machine']['cores']} cores, on which other work ran "
+        f"(load average up to {kept['load']:g}). {small} of "
         f"{len(asked)} answers stayed within their memory, and {len(fast)} came at half of the "
         f"bandwidth or more ({', '.join(names) if names else 'none'})."
     )
@@ -229,7 +231,7 @@ def main(
         click.echo(json.dumps(measure(Path(one[0]), float(one[1]), one[2], int(one[3]))))
         return
     folder.mkdir(parents=True, exist_ok=True)
-    rows = []
+    rows, load_average = [], 0.0
     for name, (V, L, gib, most) in (QUICK if quick else CASES).items():
         store = folder / f"{V}-{L}.zarr"
         write(store, V, L)
@@ -244,13 +246,19 @@ def main(
             row = {"chain": name, "rows_gb": V**L * V * 8 / 1e9, "most_gb": most}
             row |= json.loads(ran.stdout.splitlines()[-1])
             rows.append(row)
+            load_average = max(load_average, os.getloadavg()[0])
             click.echo(
                 f"{name:10} {question:54} {row.get('seconds', float('nan')):8.2f} s "
                 f"{row.get('passes', 0):5.1f} passes  {row.get('share', float('nan')):5.2f} of "
                 f"{row.get('bandwidth_gb', 0):4.1f} GB/s  {row['peak_gb']:5.2f} of {most} GB  "
                 f"{row['note'][:70]}"
             )
-    found = {"date": datetime.now(UTC).date().isoformat(), "machine": about(), "rows": rows}
+    found = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "load": round(load_average, 1),
+        "machine": about(),
+        "rows": rows,
+    }
     target = folder / "on_disk.json" if quick or only else DOCS / "on_disk.json"
     with atomic_write(target) as file:
         file.write(json.dumps(found, indent=1).encode() + b"\n")
