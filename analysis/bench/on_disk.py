@@ -148,8 +148,8 @@ def in_words() -> str:
     fast = [row for row in asked if row["share"] >= SHARE]
     names = sorted({row["question"] for row in fast})
     return (
-        f"Measured on {kept['date']} with {kept['machine']['cores']} cores, on which other work ran "
-        f"(load average up to {kept['load']:g}). {small} of "
+        f"Measured on {kept['date']} with {kept['machine']['cores']} cores, on which other work "
+        f"ran (load average up to {kept['load']:g}). {small} of "
         f"{len(asked)} answers stayed within their memory, and {len(fast)} came at half of the "
         f"bandwidth or more ({', '.join(names) if names else 'none'})."
     )
