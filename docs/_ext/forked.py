@@ -1,8 +1,8 @@
 """Each page's kernel is forked from one process that has imported what all of them need.
 
-Starting Python, importing torch, matplotlib and numba's compiled loops takes a page several seconds,
-and there are dozens of pages. So one process imports them once, and then waits on a socket; for each
-page it forks, and the child becomes the page's kernel. A child shares nothing with the others.
+Starting Python and importing torch, matplotlib and compiled loops takes a page several seconds, and
+there are dozens of pages. So one process imports them once, and then waits on a socket; for each of
+them it forks, and the child becomes the page's kernel. A child shares nothing with the others.
 
 This module has three parts. The extension starts the process and ends it. As a program with a
 connection file it is the kernel that Jupyter starts: it asks that process for a child and lives as
@@ -12,6 +12,7 @@ there, as in a notebook that is run by hand, the kernel is started as usual.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import select
@@ -73,13 +74,12 @@ def prepare() -> None:
 
     Nothing is trained: torch does not bear a fork after that.
     """
-    import ipykernel.kernelapp
-    import matplotlib.pyplot
     import numpy as np
-    import sympy
-    import torch  # noqa: F401
 
     import fsm_gpt as fg
+
+    for name in ("ipykernel.kernelapp", "matplotlib.pyplot", "scipy.stats", "sympy", "torch"):
+        importlib.import_module(name)
 
     rows = np.random.default_rng(0).dirichlet(np.ones(2), size=2**10)
     chains = [fg.Chain(rows[: 2**n], vocabulary="01", normalize=True) for n in (3, 10)]

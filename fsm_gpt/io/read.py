@@ -33,7 +33,7 @@ from fsm_gpt.result import read_only
 from fsm_gpt.rows import Numbers, objects
 from fsm_gpt.space import ContextSpace
 
-__all__ = ["described", "is_chain_file", "load", "load_with", "require", "tensor_of"]
+__all__ = ["header_of", "is_chain_file", "load", "load_with", "require", "tensor_of"]
 
 T = TypeVar("T")
 
@@ -114,10 +114,10 @@ def is_chain_file(path: Pathlike) -> bool:
     return _metadata(path) is not None
 
 
-def described(path: Pathlike) -> dict[str, Any]:
+def header_of(path: Pathlike) -> dict[str, Any]:
     """What a file says of the chain in it, unchecked; empty where it holds none.
 
-    >>> described("no-such-chain.safetensors")
+    >>> header_of("no-such-chain.safetensors")
     {}
     """
     try:
