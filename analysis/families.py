@@ -86,7 +86,7 @@ def hard_chain(name: str, V: int, L: int, *, seed: int = 0) -> Chain:
 
     It has V**L states, but for "period 4" and "three classes", which have four times as many.
 
-    >>> hard_chain("top-2", 4, 3)
+    >>> print(hard_chain("top-2", 4, 3))
     Chain: 64 states (every window of 3 tokens over 4), 128 transitions, decoding top-k 2
     """
     if name == "period 4":

@@ -97,7 +97,7 @@ class Subject:
             "text": self.text if self.text is None or len(self.text) <= 80 else len(self.text),
             "seed": None if self.run is None else self.run.seed,
             "steps": None if self.run is None else self.run.steps,
-            "chain": repr(self.chain),
+            "chain": str(self.chain),
             "provenance": dict(self.chain.provenance),
         }
 

@@ -94,8 +94,9 @@ def extract_to_store(
     >>> import tempfile
     >>> after = np.log([[0.5, 0.5], [0.25, 0.75]])
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     extract_to_store(lambda ids: after[ids[:, -1]], folder + "/chain.zarr",
-    ...                      vocabulary="ab", context=3)
+    ...     chain = extract_to_store(lambda ids: after[ids[:, -1]], folder + "/chain.zarr",
+    ...                              vocabulary="ab", context=3)
+    ...     print(chain)
     Chain: 8 states (every window of 3 tokens over 2), 16 transitions
     """
     refuse_foreign_device(model, device, where="extract")

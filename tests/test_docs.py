@@ -227,7 +227,7 @@ def test_a_guide_is_short_and_is_run(guide: Path) -> None:
 
 def test_every_page_can_be_reached_from_the_first() -> None:
     trees = {
-        page: re.findall(r"^([\w/-]+)$", block, flags=re.MULTILINE)
+        page: re.findall(r"^(?:.*<)?([\w/.-]+)>?$", block, flags=re.MULTILINE)
         for page in PAGES
         for block in [
             "\n".join(re.findall(r"```\{toctree\}\n(.*?)```", page.read_text(), re.DOTALL))

@@ -133,7 +133,7 @@ def _metadata(path: Pathlike) -> Any:
         if os.path.isdir(path):
             from fsm_gpt.io.store_read import is_store
 
-            return is_store(path)
+            return "" if is_store(path) else None
         if not os.path.isfile(path):
             return None
         with open(path, "rb") as file:

@@ -163,7 +163,7 @@ def _save_store(chain: Chain, path: Pathlike) -> None:
     if not chain.is_window or chain.kind != "float" or not isinstance(space, ContextSpace):
         raise InvalidArgument(
             f"save: a store (.zarr) holds a row of floats for every window, and this chain is of "
-            f"another kind ({chain!r}). Give a name that ends in .safetensors."
+            f"another kind ({chain}). Give a name that ends in .safetensors."
         )
     layout = Layout.of(chain.n_tokens, space.length, str(chain.dtype))
     header = store_header(space, chain.decoding, layout)

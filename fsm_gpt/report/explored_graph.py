@@ -27,7 +27,6 @@ from fsm_gpt.report.brief import words_of
 from fsm_gpt.report.graph import arranged, edge_label, edge_width, label_sizes, radii_of
 from fsm_gpt.report.layout import positions
 from fsm_gpt.report.pen import MASS_SIZE, NAME_SIZE, Entry, Pen, Plan
-from fsm_gpt.report.room import keep_apart
 from fsm_gpt.report.sheet import bounds, sheet
 from fsm_gpt.report.style import (
     LIGHT,
@@ -91,6 +90,8 @@ def explored_graph(
     >>> sorted(text.get_text() for text in ax.texts if text.get_gid().startswith("name"))
     ['a', 'unexplored']
     """
+    from fsm_gpt.report.room import keep_apart
+
     drawn = _drawn(found, first)
     plan = _plan(drawn, found.depth)
     colours = palette(dark)

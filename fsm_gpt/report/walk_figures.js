@@ -128,11 +128,12 @@
       if (one !== undefined) say(wordsOf(one)); else quiet();
     });
     svg.addEventListener("pointerleave", quiet);
-    svg.addEventListener("focusin", (event) => {
+    // A drawing that listens to the focus would take it itself: its holder listens.
+    svg.parentElement.addEventListener("focusin", (event) => {
       const one = partOf(event);
       if (one !== undefined) say(wordsOf(one));
     });
-    svg.addEventListener("focusout", quiet);
+    svg.parentElement.addEventListener("focusout", quiet);
     svg.addEventListener("click", (event) => {
       const one = partOf(event);
       if (one !== undefined) goTo(one);

@@ -56,6 +56,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write("ckpt.pt", LETTERS, 2)
     # Each token mostly comes again: a chain that has slow structure to find.
     save(Chain([[0.95, 0.05], [0.05, 0.95]] * 4), folder / "chain.safetensors")
+    for name in ("one", "other", "machine"):
+        shutil.copy(folder / "chain.safetensors", folder / f"{name}.safetensors")
     for name in ("my.txt", "input.txt"):
         (folder / name).write_text("111101111011110\n")
     meta = {

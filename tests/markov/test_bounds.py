@@ -235,7 +235,7 @@ def test_a_question_about_the_long_run_is_refused(part: Chain, question: str) ->
 
 def test_every_public_question_about_chains_was_thought_of() -> None:
     asked = {name for name, home in fg._HOME.items() if home == "fsm_gpt.markov"}
-    finite = {"bounds_after", "distribution_after", "hitting_bounds"}
+    finite = {"bounds_after", "distribution_after", "first_tokens", "hitting_bounds"}
     from_both_sides = {"always", "eventually", "reach", "until"}
     in_their_own_words = {"conditioned", "most_likely_path"}
     # These ask for an END, which is tested beside them.

@@ -76,7 +76,7 @@ def of(ax: Axes, gid: str):  # type: ignore[no-untyped-def]
 @same_release
 def test_a_moved_label_is_found() -> None:
     ax = drawn("state_graph", False)
-    label = of(ax, "edge-label-3")
+    label = of(ax, "edge-label-1-1")
     x, y = label.get_position()
     label.set_position((x + 6, y))
     assert worst(pixels(ax), kept("state_graph")) > TOLERANCE

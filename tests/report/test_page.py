@@ -61,7 +61,8 @@ class Reader(HTMLParser):
             self.open.pop()
 
     def handle_data(self, data: str) -> None:
-        self.text.append(data)
+        if "script" not in self.open and "style" not in self.open:
+            self.text.append(data)
         if self.open and re.fullmatch(r"h[1-6]", self.open[-1]):
             level, words = self.headings[-1]
             self.headings[-1] = (level, words + data)
