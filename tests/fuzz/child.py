@@ -27,7 +27,7 @@ def main(name: str, seconds: int, home: Path) -> None:
             (corpus / f"seed-{k}").write_bytes(data)
             readers.attack(name, data, folder)
     words = home / "words"
-    words.write_text("".join(f'"{_escaped(word)}"\n' for word in reader.words))
+    words.write_text("".join(f'"{_escaped(word)}"\n' for word in (*reader.words, "\0")))
 
     def one(data: bytes) -> None:
         readers.attack(name, data, folder)

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import pickle
+import struct
 import subprocess
 import sys
 import zipfile
@@ -90,6 +91,34 @@ def test_a_table_without_rows_and_with_any_width(tmp_path: Path) -> None:
     torch.save(content, tmp_path / "x")
     with pytest.raises(FileProblem, match=r"no matrix wte\.weight"):
         fg.load_model(tmp_path / "x", n_head=2)
+
+
+@pytest.mark.parametrize("shape", [(), (4, 0), (0,)])
+def test_an_embedding_without_rows(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """Of no axis the last was taken; and zero was divided by two for ever."""
+    data = seeds.gguf()[0]
+    name = b"token_embd.weight"
+    place = data.index(name) + len(name)
+    start, rest = data[:place], data[place + 4 + 2 * 8 :]
+    axes = struct.pack(f"<I{len(shape)}Q", len(shape), *shape)
+    start = start.replace(b"tokenizer.ggml.tokens", b"tokenizer.ggml.others")
+    (tmp_path / "x").write_bytes(start + axes + rest)
+    with pytest.raises(FsmGptError):
+        fg.capacity(tmp_path / "x")
+
+
+def test_sizes_with_more_digits_than_python_prints(tmp_path: Path) -> None:
+    tensor = {"dtype": "F32", "shape": [2**39] * 2000, "data_offsets": [0, 0]}
+    sizes = {"vocab_size": 2, "context": 3, "n_layer": 1, "n_head": 1, "n_embd": 1}
+    for changed in ({}, {"context": 10**4000}):
+        about = {"config": {**sizes, **changed}}
+        header = json.dumps({"a": tensor, "__metadata__": {"fsm_gpt": json.dumps(about)}}).encode()
+        (tmp_path / "x").write_bytes(len(header).to_bytes(8, "little") + header)
+        if changed:
+            with pytest.raises(FileProblem, match="does not say the sizes"):
+                fg.capacity(tmp_path / "x")
+        else:
+            assert fg.capacity(tmp_path / "x").bits == 3
 
 
 class Bomb:
