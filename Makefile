@@ -12,7 +12,7 @@ READY_DOCS := .venv/.ready-docs
 READY_BENCH := .venv/.ready-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studies bench docs site pictures package test campaign intervals coverage lint types format check clean
+.PHONY: help demo studies bench docs site pictures package test campaign fuzz soak intervals coverage lint types format check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,12 @@ test: $(READY) ## run the tests; ARGS="-k NAME" passes options to pytest
 
 campaign: $(READY) ## hold ten thousand proven errors against known answers, in some five minutes
 	$(BIN)/python tests/campaign.py $(ARGS)
+
+fuzz: $(READY) ## give every reader of outside files hostile bytes, led by coverage, in some ten minutes
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+soak: $(READY) ## analyse, report and draw again and again in one process, in some five minutes
+	$(BIN)/python -m tests.soak $(ARGS)
 
 intervals: $(READY) ## count how often confidence intervals hold exact rates, in some ten minutes
 	$(BIN)/python -m tests.coverage_campaign $(ARGS)

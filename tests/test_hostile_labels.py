@@ -257,7 +257,9 @@ def test_reports(what: str) -> None:
     same_page(hostile.html, harmless.html)
     same_markdown(hostile.markdown, harmless.markdown)
     plain(json.dumps(json.loads(hostile.json)))
-    for script in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', hostile.html, re.S):
+    for script in re.findall(
+        r'<script type="application/json"[^>]*>(.*?)</script>', hostile.html, re.S
+    ):
         json.loads(script)
 
 
@@ -337,7 +339,9 @@ def answers(chain: fg.Chain) -> list[Any]:
 
 @pytest.mark.parametrize("kind", CHAINS)
 def test_what_is_printed_and_shown_in_a_notebook(kind: str) -> None:
-    for one, other in zip(*map(answers, (CHAINS[kind](HOSTILE), CHAINS[kind](HARMLESS))), strict=True):
+    for one, other in zip(
+        *map(answers, (CHAINS[kind](HOSTILE), CHAINS[kind](HARMLESS))), strict=True
+    ):
         plain(str(one))
         plain(repr(one))
         if hasattr(one, "_repr_html_"):
@@ -386,7 +390,9 @@ def test_the_report_of_capacities(tmp_path: Path, format: str) -> None:
     elif format == "csv":
         same_table(*said)
     elif format == "bibtex":
-        assert said[0].count("@") - said[1].count("@") <= sum(name.count("@") for name in HOSTILE) * 2
+        assert (
+            said[0].count("@") - said[1].count("@") <= sum(name.count("@") for name in HOSTILE) * 2
+        )
         entries = re.findall(r"^@\w+\{([\w-]+),\n(?:  \w+ = \{.*\},\n)+\}$", said[0], re.M)
         assert len(entries) == len(set(entries)) == len(re.findall(r"^@", said[1], re.M))
         for line in re.findall(r"= \{(.*)\},$", said[0], re.M):

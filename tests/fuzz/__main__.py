@@ -26,6 +26,7 @@ from tests.fuzz.readers import READERS
 
 HOME = Path("build/fuzz")
 
+
 def _slug(name: str) -> str:
     return re.sub(r"\W+", "-", name).strip("-")
 
@@ -53,7 +54,9 @@ def _in_a_process(name: str, seconds: int) -> tuple[str, bool, str, str]:
     )
     lines = re.findall(r"cov: (\d+)", done.stdout)
     found = sorted(str(path) for path in set(home.glob("found-*")) - before)
-    figures = f"{int(runs[-1]) if runs else 0:>10,} files  {lines[-1] if lines else '?':>5} branches"
+    figures = (
+        f"{int(runs[-1]) if runs else 0:>10,} files  {lines[-1] if lines else '?':>5} branches"
+    )
     figures += f"  {took:5.0f} s"
     fine = done.returncode == 0 and not found
     return name, fine, figures, "" if fine else _told(name, done.stdout, found)

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import fsm_gpt
+
 __all__ = ["watched"]
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -28,6 +30,8 @@ _NEVER = frozenset(
         *("pickle.find_class", "webbrowser.open", "ftplib.connect", "http.client.connect"),
     }
 )
+
+_PACKAGE = os.path.dirname(os.path.realpath(fsm_gpt.__file__)) + os.sep
 
 #: Folders in which things may be written now, and what was done in spite of that.
 _allowed: list[str] = []
@@ -49,7 +53,9 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
 
 def _inside(path: Any) -> bool:
     name = os.path.realpath(os.fsdecode(path))
-    return name == os.devnull or any(name.startswith(folder + os.sep) for folder in _allowed)
+    if name == os.devnull or (name.startswith(_PACKAGE) and f"{os.sep}__pycache__{os.sep}" in name):
+        return True  # numba keeps compiled loops beside their source
+    return any(name.startswith(folder + os.sep) for folder in _allowed)
 
 
 def _refuse(event: str, args: tuple[Any, ...]) -> None:

@@ -36,7 +36,9 @@ def _change(draw: st.DrawFn, data: bytes, words: list[bytes]) -> bytes:
             return data[:place]
         case "flip":
             bit = 1 << draw(st.integers(0, 7))
-            return data[:place] + bytes(b ^ bit for b in data[place : place + 1]) + data[place + 1 :]
+            return (
+                data[:place] + bytes(b ^ bit for b in data[place : place + 1]) + data[place + 1 :]
+            )
         case "out":
             return data[:place] + data[place + length :]
         case "twice":

@@ -343,5 +343,3 @@ READERS: dict[str, Reader] = {
     "decoding": Reader(_decoding, seeds.decodings, ("--top-k=", "--top-p=", "/", "nan", "inf")),
     "options": Reader(_options, seeds.options, ("--within", "--from", "--stop", "--json", "chain")),
 }
-
-

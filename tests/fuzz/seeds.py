@@ -292,5 +292,9 @@ def decodings() -> list[bytes]:
 def options() -> list[bytes]:
     return [
         *(b"reward\nchain\n--values\nsurprisal\n--within\n3", b"length\nchain\n--stop\nb"),
-        *(b"pattern\nchain\na+b\n--within\n3", b"path\nchain\n--length\n2", b"reach\nchain\n--to\nb"),
+        *(
+            b"pattern\nchain\na+b\n--within\n3",
+            b"path\nchain\n--length\n2",
+            b"reach\nchain\n--to\nb",
+        ),
     ]

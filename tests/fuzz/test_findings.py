@@ -121,6 +121,25 @@ def test_sizes_with_more_digits_than_python_prints(tmp_path: Path) -> None:
             assert fg.capacity(tmp_path / "x").bits == 3
 
 
+def test_a_reward_whose_square_is_no_float() -> None:
+    """Its variance was infinite, with a warning of numpy."""
+    chain = fg.Chain([[0.25, 0.75], [0.5, 0.5]])
+    with pytest.raises(InvalidArgument, match=r"reward: a value is 3\.1e\+200"):
+        fg.reward(chain, [[1, 3.1e200], [3, 5]])
+    assert fg.reward(chain.exact(), [[1, 10**200], [3, 5]]).mean_per_token > 10**198
+    assert fg.reward(chain, [[1, 1e139], [3, 5]], n=1000).variance_per_token > 0
+
+
+@pytest.mark.parametrize("text", ["1e999999999999", "1E-99999999999", "1e٩٩٩٩٩٩٩٩٩", "1e1_000_000"])
+def test_a_text_whose_exponent_is_written_out(text: str) -> None:
+    """Python makes a rational of a billion digits of it."""
+    chain = fg.Chain([[0.25, 0.75], [0.5, 0.5]])
+    with pytest.raises(InvalidArgument, match="a finite number"):
+        fg.reward(chain, [text, "1"], of="token")
+    with pytest.raises(fg.errors.InvalidChain, match="exponent"):
+        fg.Chain([[text, "1"], ["1", "0"]])
+
+
 class Bomb:
     """What a pickle can do: here it makes a folder."""
 
@@ -142,7 +161,8 @@ def test_a_pickle_that_would_run_code(tmp_path: Path, where: str) -> None:
         path.write_bytes(program)
     with pytest.raises(UnsafeFile):
         if where == "vocabulary":
-            fg.load_model(seeds.as_folder_config(tmp_path, seeds.folder_configs()[0]), vocabulary=path)
+            folder = seeds.as_folder_config(tmp_path, seeds.folder_configs()[0])
+            fg.load_model(folder, vocabulary=path)
         else:
             fg.load_model(path)
     assert not place.exists()

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -77,3 +80,27 @@ def test_the_watch_lets_pass_what_may_be_done(tmp_path: Path) -> None:
         (tmp_path / "x").read_text()
         Path(os.devnull).write_text("x")
     assert not done
+
+
+def test_a_short_run_led_by_coverage() -> None:
+    """``make fuzz`` on some readers, for seconds; it is seen to reach code and to find nothing."""
+    pytest.importorskip("atheris", reason="needs atheris, which has no wheel for this machine")
+    some = ["chain", "vocabulary", "PRISM", "pattern"]
+    names = [word for name in some for word in ("--reader", name)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.fuzz", "--seconds", "3", *names],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(" fine ")[0].strip() for line in lines] == some, done.stdout
+    for line in lines:
+        files, branches = (
+            int(word.replace(",", "")) for word in re.findall(r"([\d,]+) [fb]", line)
+        )
+        assert files > 10, line
+        assert branches > 50, line
