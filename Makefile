@@ -12,7 +12,7 @@ READY_DOCS := .venv/.ready-docs
 READY_BENCH := .venv/.ready-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studies bench docs site pictures package test campaign fuzz soak intervals coverage lint types format check clean
+.PHONY: help demo studies bench ondisk docs site pictures package test campaign fuzz soak failures intervals coverage lint types format check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,9 @@ studies: $(READY) ## run every study into build/studies, check the tables kept i
 
 bench: $(READY_BENCH) ## time the package beside its peers, into docs/data; ARGS=--quick takes a look, into build/bench
 	$(BIN)/python -m analysis.bench $(ARGS)
+
+ondisk: $(READY) ## measure questions asked of rows on a disk, into docs/data; ARGS=--quick takes a look
+	$(BIN)/python -m analysis.bench.on_disk $(ARGS)
 
 docs: $(READY_DOCS) ## build the pages of docs/ into build/docs/html; every cell is run
 	$(BIN)/python -m sphinx -E -n -W --keep-going -q -j 2 -b html -d build/docs/doctrees docs build/docs/html
@@ -48,6 +51,10 @@ fuzz: $(READY) ## give every reader of outside files hostile bytes, led by cover
 
 soak: $(READY) ## analyse, report and draw again and again in one process, in some five minutes
 	$(BIN)/python -m tests.soak $(ARGS)
+
+failures: $(READY) ## kill, fill, cut and flip stores, then take the guards out: some minutes
+	FAILURES=every $(BIN)/python -m pytest -n $(WORKERS) tests/failures tests/test_store_hostile.py
+	$(BIN)/python -m tests.failures.guards $(ARGS)
 
 intervals: $(READY) ## count how often confidence intervals hold exact rates, in some ten minutes
 	$(BIN)/python -m tests.coverage_campaign $(ARGS)

@@ -41,6 +41,7 @@ extensions = [
     "accessible",
     "balanced",
     "docstrings",
+    "forked",
     "generated",
     "layouts",
     "living",

@@ -41,6 +41,7 @@ _PUBLIC = {
         "save_exploration",
     ],
     "fsm_gpt.extract": ["extract"],
+    "fsm_gpt.extract_to_store": ["extract_to_store"],
     "fsm_gpt.gpt": ["GPT", "GPTConfig", "TrainingRun", "load_model", "save_model", "train"],
     "fsm_gpt.io": ["export", "load", "read_prism", "save"],
     "fsm_gpt.markov": [
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
         save_exploration as save_exploration,
     )
     from fsm_gpt.extract import extract as extract
+    from fsm_gpt.extract_to_store import extract_to_store as extract_to_store
     from fsm_gpt.gpt import (
         GPT as GPT,
         GPTConfig as GPTConfig,

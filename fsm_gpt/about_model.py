@@ -6,6 +6,7 @@ asks, for its errors.
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 
@@ -18,7 +19,14 @@ from fsm_gpt.decoding import Rule
 from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.space import Vocabulary
 
-__all__ = ["notes_on_rows", "own_space", "provenance_of", "refuse_foreign_device", "rules_of"]
+__all__ = [
+    "fingerprint",
+    "notes_on_rows",
+    "own_space",
+    "provenance_of",
+    "refuse_foreign_device",
+    "rules_of",
+]
 
 
 def rules_of(decoding: Rule | Sequence[Rule] | None, *, where: str) -> tuple[Rule, ...]:
@@ -126,3 +134,21 @@ def provenance_of(model: Model, own_context: int, length: int) -> dict[str, str]
     if loaded_torch() is not None:
         about["torch"] = str(loaded_torch().__version__)
     return about
+
+
+def fingerprint(model: Model) -> str | None:
+    """A SHA-256 of a torch module's class and weights; None for what has no weights to look at.
+
+    >>> fingerprint(lambda ids: ids) is None
+    True
+    """
+    if not is_module(model):
+        return None
+    torch = loaded_torch()
+    found = hashlib.sha256(f"{type(model).__module__}.{type(model).__qualname__}\n".encode())
+    weights = model.state_dict()  # type: ignore[attr-defined]
+    for name in sorted(weights):
+        tensor = weights[name].detach().cpu().contiguous()
+        found.update(f"{name!r} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()

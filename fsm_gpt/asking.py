@@ -10,6 +10,7 @@ better says so by a method ``prefix_tree``, see :class:`SharesPrefixes`.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from functools import partial
@@ -57,6 +58,10 @@ class SharesPrefixes(Model, Protocol):
         contexts of l tokens whose base-V numbers are ``first`` to ``first`` + n - 1,
         oldest token most significant. Those of one l come in order. With ``shorter``
         also the contexts of fewer tokens, from 1.
+
+        A method that takes one more option, ``first``, may leave out blocks that end before
+        the context of that number; then an extraction that was stopped goes on without
+        walking the whole tree again. The other blocks have to be the same, to the last bit.
         """
         ...
 
@@ -74,9 +79,11 @@ class Rows(NamedTuple):
 
 
 def every_row(
-    model: Model, space: ContextSpace, *, batch: int | None = None
+    model: Model, space: ContextSpace, *, batch: int | None = None, begin: int = 0
 ) -> Generator[tuple[int, Rows], None, None]:
     """The rows of all states: the first state of each block, and its rows.
+
+    From the block that has the state ``begin`` on; blocks are the same wherever it begins.
 
     By the model's prefix tree where it has one, in batches where it has none or where
     the number of contexts in a batch is given. To be used inside :func:`as_found`.
@@ -87,32 +94,35 @@ def every_row(
     array([[0.5 , 0.5 ],
            [0.25, 0.75]])
     """
-    tree = _tree(model, space) if batch is None else None
+    tree = _tree(model, space, begin) if batch is None else None
     if tree is not None:
-        yield from _walked(tree, space)
+        yield from _walked(tree, space, begin)
         return
     V, L = len(space.vocabulary), space.length
     with _asked(model, space.vocabulary) as rows_of:
-        for first, ids in batches(space, batch or max(1, min(4096, 2**23 // (L * V)))):
+        for first, ids in batches(space, batch or max(1, min(4096, 2**23 // (L * V))), begin):
             yield first, rows_of(ids)
 
 
-def _tree(model: Model, space: ContextSpace) -> Walk | None:
+def _tree(model: Model, space: ContextSpace, begin: int) -> Walk | None:
     """The model's own walk of all contexts, if it has one."""
     offers = getattr(type(model), "prefix_tree", None)
     named = getattr(model, "vocabulary", None)
     if offers is None or named is None or len(Vocabulary.of(named)) != len(space.vocabulary):
         return None
     shorter = space.shortest < space.length
-    walk: Walk | None = offers(model, space.length, shorter=shorter)
+    later = {"first": begin} if begin and "first" in inspect.signature(offers).parameters else {}
+    walk: Walk | None = offers(model, space.length, shorter=shorter, **later)
     return walk
 
 
-def _walked(walk: Walk, space: ContextSpace) -> Generator[tuple[int, Rows], None, None]:
+def _walked(walk: Walk, space: ContextSpace, begin: int) -> Generator[tuple[int, Rows], None, None]:
     with closing(walk):
         while (block := _next(walk)) is not None:
             length, number, answer = block
             first = space.offset(length) + number
+            if first + len(answer) <= begin:
+                continue
             logits = _last_position(answer, (len(answer), length), len(space.vocabulary))
             yield first, _rows(logits, space.vocabulary, partial(_label, space, first))
 
@@ -134,12 +144,16 @@ def _next(walk: Walk) -> tuple[int, int, Any] | None:
         ) from problem
 
 
-def batches(space: ContextSpace, batch: int) -> Iterator[tuple[int, Ids]]:
-    """The first state and the token ids (B, l) of each batch; all of one length."""
+def batches(space: ContextSpace, batch: int, begin: int = 0) -> Iterator[tuple[int, Ids]]:
+    """The first state and the token ids (B, l) of each batch; all of one length.
+
+    Batches that end before the state ``begin`` are left out.
+    """
     V = len(space.vocabulary)
     for length in range(space.shortest, space.length + 1):
         place = V ** np.arange(length - 1, -1, -1, dtype=np.int64)  # of each token, oldest first
-        for first in range(0, V**length, batch):
+        before = max(0, begin - space.offset(length)) // batch * batch
+        for first in range(before, V**length, batch):
             values = np.arange(first, min(first + batch, V**length), dtype=np.int64)
             yield space.offset(length) + first, values[:, None] // place % V
 

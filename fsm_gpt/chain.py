@@ -10,7 +10,7 @@ sum; see :mod:`fsm_gpt.rows`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ from fsm_gpt.result import read_only
 from fsm_gpt.rows import Kind, Numbers, as_floats, as_numbers, kind_of, to_rationals
 from fsm_gpt.space import ContextSpace, SomeContexts, States, Vocabulary
 from fsm_gpt.storage import EdgeList, Edges, Storage, WindowRows
+from fsm_gpt.streamed import StreamedRows
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -161,6 +162,21 @@ class Chain:
     ) -> Chain:
         """The chain of rows that nobody else holds: checked as any others, and not copied."""
         return cls._of(_parts_of_rows(rows, space, False, notes, provenance))
+
+    @classmethod
+    def _of_storage(
+        cls,
+        storage: Storage,
+        space: ContextSpace,
+        *,
+        notes: Sequence[str],
+        provenance: Mapping[str, str],
+    ) -> Chain:
+        """The chain of rows that are checked when they are read."""
+        about = MappingProxyType(dict(provenance))
+        return cls._of(
+            _Parts(storage, space, space.vocabulary, notes=tuple(notes), provenance=about)
+        )
 
     def _with(self, **changes: Any) -> Chain:
         return Chain._of(replace(self._parts, **changes))
@@ -311,9 +327,25 @@ class Chain:
     @property
     def n_edges(self) -> int:
         """The number of transitions of non-zero probability."""
-        if isinstance(self._parts.storage, EdgeList):
-            return len(self._parts.storage.target)
+        storage = self._parts.storage
+        if isinstance(storage, EdgeList):
+            return len(storage.target)
+        if isinstance(storage, StreamedRows):
+            return storage.survey.count
         return int(np.count_nonzero(self.next_token))
+
+    @property
+    def least_probability(self) -> float:
+        """The smallest probability above zero as given, of a chain of floats.
+
+        >>> Chain([[0.5, 0.5], [0.0, 1.0]]).least_probability
+        0.5
+        """
+        storage = self._parts.storage
+        if isinstance(storage, StreamedRows):
+            return storage.survey.least
+        held = storage.next_token if isinstance(storage, WindowRows) else self.raw_edges()[3]
+        return float(np.min(held, where=held > 0, initial=np.inf))
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -360,7 +392,15 @@ class Chain:
     @property
     def is_window(self) -> bool:
         """Whether the states are all V**L windows, in order."""
-        return isinstance(self._parts.storage, WindowRows)
+        return isinstance(self._parts.storage, (WindowRows, StreamedRows))
+
+    @property
+    def on_disk(self) -> bool:
+        """Whether the rows stay on a disk, because they do not fit into the memory allowed.
+
+        See :func:`fsm_gpt.load`.
+        """
+        return isinstance(self._parts.storage, StreamedRows)
 
     @property
     def dtype(self) -> np.dtype[np.generic]:
@@ -371,6 +411,8 @@ class Chain:
     def kind(self) -> Kind:
         """What the probabilities are: "float", "rational" or "symbolic"."""
         storage = self._parts.storage
+        if isinstance(storage, StreamedRows):
+            return "float"
         held = (
             storage.next_token if isinstance(storage, WindowRows) else storage.edges().probability
         )
@@ -400,10 +442,56 @@ class Chain:
 
     @property
     def next_token(self) -> Numbers:
-        """Probability of each token in each state as given, shape (N, V), read-only."""
+        """Probability of each token in each state as given, shape (N, V), read-only.
+
+        Raises
+        ------
+        StateSpaceTooLarge
+            They stay on a disk; :meth:`rows` and :meth:`row_blocks` give some of them.
+        """
+        if isinstance(self._parts.storage, StreamedRows):
+            self._parts.storage.whole("rows")
         rows = self._parts.storage.rows(0, self.n_states)
         rows.setflags(write=False)
         return rows
+
+    def rows(self, first: int, last: int) -> Numbers:
+        """Next-token probabilities of states ``first`` to ``last`` - 1 as given, read-only.
+
+        >>> Chain([[0.5, 0.5], [0.25, 0.75]]).rows(1, 2)
+        array([[0.25, 0.75]])
+        """
+        rows = self._parts.storage.rows(first, last)
+        rows.setflags(write=False)
+        return rows
+
+    def row_blocks(self) -> Iterator[tuple[int, Numbers]]:
+        """All rows as given, some at a time: the first state of each block, and its rows.
+
+        A block is good until the next one is asked for: where the rows stay on a disk, its memory
+        is used again.
+
+        >>> [first for first, rows in Chain([[0.5, 0.5], [0.25, 0.75]]).row_blocks()]
+        [0]
+        """
+        storage = self._parts.storage
+        if isinstance(storage, StreamedRows):
+            yield from storage.blocks()
+            return
+        step = max(1, 2**18 // self.n_tokens)
+        for first in range(0, self.n_states, step):
+            yield first, self.rows(first, min(first + step, self.n_states))
+
+    def require_memory(self, size: float, what: str) -> None:
+        """Refuse what takes more bytes than were allowed for answers; only chains on disk have it.
+
+        Raises
+        ------
+        StateSpaceTooLarge
+            It takes more.
+        """
+        if isinstance(self._parts.storage, StreamedRows):
+            self._parts.storage.require(size, what)
 
     def successors(self) -> Ids:
         """The state that follows each state and token, shape (N, V); -1 where none can."""
@@ -537,6 +625,8 @@ class Chain:
         >>> Chain([[0.5, 0.5], [0.25, 0.75]]).with_decoding(Greedy()).next_token.tolist()
         [[1.0, 0.0], [0.0, 1.0]]
         """
+        if isinstance(self._parts.storage, StreamedRows) and rules:
+            self._parts.storage.whole("decoding")
         tied, underflowed = np.zeros((2, self.n_states), dtype=bool)
         step = max(1, 2**22 // self.n_tokens)
         blocks = []
@@ -618,6 +708,8 @@ class Chain:
         """
         if self.dtype == np.float64:
             return self
+        if isinstance(self._parts.storage, StreamedRows):
+            return self._with(storage=self._parts.storage.in_float64())
         return self._map_probabilities(
             lambda p: as_floats(p, where="floats"), normalize=self.dtype != object
         )

@@ -19,7 +19,7 @@ from fsm_gpt.errors import StateSpaceTooLarge
 from fsm_gpt.result import read_only
 from fsm_gpt.space import ContextSpace
 
-__all__ = ["BYTES_OF_A_TRANSITION", "Dense", "Sparse"]
+__all__ = ["BYTES_OF_A_TRANSITION", "Dense", "Sparse", "narrowing_note"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -57,6 +57,14 @@ class _Decoded:
         return chain._with(decoding=self.rules, tied=read_only(tied, np.int64), notes=notes)
 
 
+def narrowing_note(count: int) -> str:
+    """What is said of probabilities that float32 has no number for."""
+    return (
+        f"{count:,} probabilities are zero by float32 underflow: they are above "
+        f"zero in float64, so structure there is that of the narrower floats"
+    )
+
+
 class Dense(_Decoded):
     """Every row, as it is."""
 
@@ -78,11 +86,7 @@ class Dense(_Decoded):
     def chain(self, *, notes: Sequence[str], provenance: Mapping[str, str]) -> Chain:
         """The chain of all rows, which are not copied."""
         if self.narrowed:
-            notes = [
-                *notes,
-                f"{self.narrowed:,} probabilities are zero by float32 underflow: they are above "
-                f"zero in float64, so structure there is that of the narrower floats",
-            ]
+            notes = [*notes, narrowing_note(self.narrowed)]
         chain = Chain._of_own_rows(
             self.rows,
             self.space,

@@ -47,6 +47,21 @@ MUTANTS = [
         "        visits += x * (n > 0)\n        found = mean_entropy",
     ),
     Mutant(
+        "a backoff cycle from disk weighs the newest token",
+        "weight = x.reshape(V, -1).sum(axis=0)",
+        "weight = x.reshape(-1, V).sum(axis=1)",
+    ),
+    Mutant(
+        "a class read from disk keeps the oldest token",
+        "target = place[source % R * V + token]",
+        "target = place[source // V * V + token]",
+    ),
+    Mutant(
+        "certificate from disk forgets the root's side",
+        "total = abs(math.fsum(x) - 1) + 2 * (V + 4) * _UNIT\n    return (most_wrong + total",
+        "total = abs(math.fsum(x) - 1) + 2 * (V + 4) * _UNIT\n    return (0 * most_wrong + total",
+    ),
+    Mutant(
         "period without the step",
         "level[source] + 1 - level[target]",
         "level[source] - level[target]",

@@ -25,6 +25,7 @@ SAME_ROOM = {
     "display": "result",
     "progress": "result",
     "storage": "chain",
+    "streamed": "chain",
     "build": "chain",
     "counts": "chain",
     "listing": "chain",
@@ -64,6 +65,7 @@ USES = {
     "threads": set(),
     "extract": {"chain", "threads"},
     "explore": {"extract", "io", "files"},
+    "extract_to_store": {"extract", "io", "files"},
     "series": {"errors"},
     "sampling": {"extract", "simulate", "markov", "series"},
     "gpt": {"space", "files", "result", "threads", "headers", "capacity"},
@@ -73,7 +75,17 @@ USES = {
     "learning": {"markov"},
     "watch": {"learning", "extract", "gpt"},
     "report": {"markov", "capacity", "files", "learning", "explore"},
-    "cli": {"report", "gpt", "extract", "explore", "io", "simulate", "headers", "sampling"}
+    "cli": {
+        "report",
+        "gpt",
+        "extract",
+        "extract_to_store",
+        "explore",
+        "io",
+        "simulate",
+        "headers",
+        "sampling",
+    }
     | {"patterns", "sensitivity", "watch"},
     "__main__": {"cli"},
 }

@@ -35,7 +35,16 @@ _PLACE = re.compile(r"^<!-- generated: (\S+)(?: (.*))? -->$", re.MULTILINE)
 #: Where each public name and each module has its page, in the order of the pages.
 PAGES: dict[str, tuple[str, ...]] = {
     "chain": ("chain", "space", "decoding", "counts", "couple", "environment", "simulate", "io"),
-    "models": ("gpt", "extract", "explore", "cutting", "sensitivity", "watch", "learning"),
+    "models": (
+        "gpt",
+        "extract",
+        "extract_to_store",
+        "explore",
+        "cutting",
+        "sensitivity",
+        "watch",
+        "learning",
+    ),
     "analyses": ("markov", "patterns", "sampling", "series"),
     "capacity": ("capacity", "report.capacity_report"),
     "reports": ("report", "progress"),

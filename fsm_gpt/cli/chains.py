@@ -6,8 +6,8 @@ import codecs
 import functools
 import json
 import os
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Reading",
+    "as_typed",
     "chain_options",
     "check_text",
     "device_option",
@@ -153,6 +154,10 @@ def read_chain(
 
     if is_chain_file(path) and not checkpoint_only:
         refuse_to_read(path, how)
+        if os.path.isdir(path):
+            with as_typed():
+                chain = load(path, max_memory_gib=how.max_memory)
+                return chain.with_decoding(*decoding) if decoding else chain
         chain = load(path)
         return chain.with_decoding(*decoding) if decoding else chain
     if not checkpoint_only:
@@ -250,19 +255,25 @@ def extracted(model: LoadedModel, how: Reading, decoding: Sequence[Rule]) -> Cha
     """The chain of a model, with progress told."""
     from fsm_gpt.extract import extract
 
+    with as_typed(), progress("extracting", timed=True) as tick:
+        return extract(
+            model,
+            short_contexts=how.short_contexts,
+            truncate_to=how.truncate_to,
+            device=how.device,
+            decoding=tuple(decoding) or None,
+            dtype=how.dtype,
+            max_memory_gib=how.max_memory,
+            progress=lambda done, total: tick(done, total, "contexts"),
+        )
+
+
+@contextmanager
+def as_typed() -> Iterator[None]:
+    """Say what is too large with the options of the command line in place of Python's."""
     try:
-        with progress("extracting", timed=True) as tick:
-            return extract(
-                model,
-                short_contexts=how.short_contexts,
-                truncate_to=how.truncate_to,
-                device=how.device,
-                decoding=tuple(decoding) or None,
-                dtype=how.dtype,
-                max_memory_gib=how.max_memory,
-                progress=lambda done, total: tick(done, total, "contexts"),
-            )
-    except StateSpaceTooLarge as error:  # which speaks of Python's options
+        yield
+    except StateSpaceTooLarge as error:
         said = str(error).replace("truncate_to", "--truncate-to")
         said = said.replace("dtype='float32'", "--dtype float32").replace("top-k 40", "--top-k 40")
         raise StateSpaceTooLarge(said.replace("max_memory_gib", "--max-memory")) from None

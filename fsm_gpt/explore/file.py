@@ -18,7 +18,7 @@ from fsm_gpt.explore.machine import REASONS, Exploration, start_of
 from fsm_gpt.explore.windows import Ids, Index, Windows
 from fsm_gpt.files import Pathlike, atomic_write
 from fsm_gpt.io.format import Tensors
-from fsm_gpt.io.read import described, load_with, require, tensor_of
+from fsm_gpt.io.read import header_of, load_with, require, tensor_of
 from fsm_gpt.io.write import content_of
 from fsm_gpt.result import read_only
 from fsm_gpt.space import SomeContexts
@@ -87,7 +87,7 @@ def is_exploration_file(path: Pathlike) -> bool:
     >>> is_exploration_file("no-such-machine.safetensors")
     False
     """
-    return KEY in described(path)
+    return KEY in header_of(path)
 
 
 def _exploration(chain: Chain, header: dict[str, Any], tensors: Tensors) -> Exploration:

@@ -274,13 +274,14 @@ class GPT(WindowModel):
         return parts_of_gpt(self, self.config.n_layer, self.config.n_head, self.config.n_embd)
 
     def prefix_tree(
-        self, length: int, *, shorter: bool = False
+        self, length: int, *, shorter: bool = False, first: int = 0
     ) -> Generator[ContextLogits, None, None] | None:
         """The logits of every context of ``length`` tokens, each prefix computed once.
 
-        With ``shorter`` also those of fewer tokens. None where the forward pass is not the
-        one above any more (a part was exchanged, or is hooked into): then the model is to
-        be asked context by context. See :mod:`fsm_gpt.gpt.prefix_tree`.
+        With ``shorter`` also those of fewer tokens. With ``first`` from about that one on.
+        None where the forward pass is not the one above any more (a part was exchanged, or is
+        hooked into): then the model is to be asked context by context. See
+        :mod:`fsm_gpt.gpt.prefix_tree`.
 
         >>> model = GPT(GPTConfig(vocab_size=2, context=3))
         >>> [tuple(block.logits.shape) for block in model.prefix_tree(3)]
@@ -288,7 +289,7 @@ class GPT(WindowModel):
         """
         from fsm_gpt.gpt.prefix_tree import can_walk, prefix_tree
 
-        return prefix_tree(self, length, shorter=shorter) if can_walk(self) else None
+        return prefix_tree(self, length, shorter=shorter, first=first) if can_walk(self) else None
 
 
 def _small_random_weights(module: nn.Module) -> None:

@@ -74,7 +74,7 @@ class ContextLogits(NamedTuple):
 
 
 def prefix_tree(
-    model: GPT, length: int, *, shorter: bool = False, budget: int = BUDGET
+    model: GPT, length: int, *, shorter: bool = False, first: int = 0, budget: int = BUDGET
 ) -> Generator[ContextLogits, None, None]:
     """The logits of every context of ``length`` tokens, in the order of states.
 
@@ -90,6 +90,9 @@ def prefix_tree(
     shorter
         Also the contexts of 1 to ``length`` - 1 tokens. Those of one length come in
         order; of two lengths, a context may come before a shorter one.
+    first
+        Pieces that end before this context of ``length`` tokens are left out; the others are
+        the same, to the last bit, as in a walk from the beginning.
     budget
         Bytes to hold at once. It decides the number of nodes in a piece, at least one,
         and nothing else.
@@ -103,7 +106,7 @@ def prefix_tree(
     >>> block.first, torch.allclose(block.logits[:2], asked, atol=1e-6)
     (0, True)
     """
-    return _Walk(model, length, shorter, budget).blocks()
+    return _Walk(model, length, shorter, budget, first).blocks()
 
 
 def can_walk(model: GPT) -> bool:
@@ -143,8 +146,11 @@ _Piece: TypeAlias = Callable[[], list[ContextLogits]]
 class _Walk:
     """One walk: the model, how deep it goes, and how large a piece is."""
 
-    def __init__(self, model: GPT, length: int, shorter: bool, budget: int) -> None:
+    def __init__(
+        self, model: GPT, length: int, shorter: bool, budget: int, wanted_from: int = 0
+    ) -> None:
         config = model.config
+        self.wanted_from = wanted_from
         self.length, self.shorter = length, shorter
         self.V, self.C, self.h = config.vocab_size, config.n_embd, config.n_head
         self.wte, self.wpe = model.wte.weight, model.wpe.weight
@@ -197,10 +203,14 @@ class _Walk:
         if len(path) == self.length - 1 - self.under:
             for first in range(0, self.V, self.siblings):
                 last = min(first + self.siblings, self.V)
+                if (number * self.V + last) * self.V**self.under <= self.wanted_from:
+                    continue
                 yield partial(self._piece, far, number * self.V, first, last)
             return
         for token in range(self.V):
             child = number * self.V + token
+            if (child + 1) * self.V ** (self.length - len(path) - 1) <= self.wanted_from:
+                continue
             level, logits = self._level(far, [], token, token + 1, self.shorter)
             if logits is not None:
                 yield partial(list, [ContextLogits(len(path) + 1, child, logits.T.clone())])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -26,24 +28,34 @@ from fsm_gpt.io.format import (
     Tensors,
     digest,
 )
+from fsm_gpt.io.zarr_format import Layout
 from fsm_gpt.rows import Numbers
 from fsm_gpt.space import ContextSpace, NamedStates, SomeContexts, States, Vocabulary
 
-__all__ = ["content_of", "save"]
+__all__ = [
+    "content_of",
+    "described_header",
+    "is_store_name",
+    "refuse_no_text",
+    "save",
+    "store_header",
+]
 
 
 def save(chain: Chain, path: Pathlike) -> None:
     """Write a chain to a file, whole or not at all.
 
     Everything is kept, every float to its last bit: states, vocabulary, decoding rules,
-    ties, notes and provenance.
+    ties, notes and provenance. A path that ends in ``.zarr`` is that of a store, a folder
+    whose rows need not fit into memory when they are read; it holds windows of floats.
 
     Raises
     ------
     FileProblem
         The file cannot be written.
     InvalidArgument
-        The chain holds symbols, or states or a rule of a foreign type.
+        The chain holds symbols, or states or a rule of a foreign type; or it is to be a store
+        and does not consist of windows of floats.
 
     >>> import tempfile
     >>> from fsm_gpt.io import load
@@ -52,6 +64,9 @@ def save(chain: Chain, path: Pathlike) -> None:
     ...     print(load(folder + "/chain.safetensors"))
     Chain: 2 states (every window of 1 token over 2), 4 transitions
     """
+    if is_store_name(path):
+        _save_store(chain, path)
+        return
     content = content_of(chain)
     with atomic_write(path) as file:
         file.write(content)
@@ -76,9 +91,7 @@ def content_of(
         "version": VERSION,
         "kind": chain.kind,
         "storage": "windows" if chain.is_window else "edges",
-        "vocabulary": list(chain.vocabulary),
-        "states": _states_header(chain.states, chain.vocabulary, tensors),
-        "decoding": [_rule_header(rule) for rule in chain.decoding],
+        **described_header(chain.states, chain.vocabulary, chain.decoding, tensors),
         "notes": list(chain.notes),
         "provenance": dict(chain.provenance),
     }
@@ -90,14 +103,78 @@ def content_of(
         tensors["rationals"] = _rationals_to_bytes(numbers)
     else:
         tensors["rows" if chain.is_window else "probability"] = numbers
+    refuse_no_text(header)
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    header["sha256"] = digest(header, tensors)
+    return bytes_of(tensors, metadata={KEY: json.dumps(header, sort_keys=True)})
+
+
+def described_header(
+    states: States, vocabulary: Vocabulary, decoding: Sequence[Rule], tensors: Tensors
+) -> dict[str, Any]:
+    """What a chain is besides its numbers; the names of states may go into tensors."""
+    return {
+        "vocabulary": list(vocabulary),
+        "states": _states_header(states, vocabulary, tensors),
+        "decoding": [_rule_header(rule) for rule in decoding],
+    }
+
+
+def refuse_no_text(header: Mapping[str, Any]) -> None:
+    """Refuse what JSON does not give back."""
     if json.loads(json.dumps(header, allow_nan=False)) != header:
         raise InvalidArgument(
             "save: a name, note or provenance entry of this chain is not text that survives "
             "a file (half a surrogate pair, or no string at all). Write it as plain text."
         )
-    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    header["sha256"] = digest(header, tensors)
-    return bytes_of(tensors, metadata={KEY: json.dumps(header, sort_keys=True)})
+
+
+def is_store_name(path: Pathlike) -> bool:
+    """Whether a path means a store.
+
+    >>> is_store_name("chain.zarr"), is_store_name("chain.safetensors")
+    (True, False)
+    """
+    return PurePath(os.fspath(path)).suffix == ".zarr"
+
+
+def store_header(
+    space: ContextSpace, decoding: Sequence[Rule], layout: Layout, **more: Any
+) -> dict[str, Any]:
+    """What a store says of its chain from the start on; ``more`` is written beside it."""
+    header = {
+        "kind": "float",
+        "storage": "windows",
+        **described_header(space, space.vocabulary, decoding, {}),
+        "notes": [],
+        "provenance": {},
+        "dtype": layout.dtype,
+        "block": layout.block,
+        **more,
+    }
+    refuse_no_text(header)
+    return header
+
+
+def _save_store(chain: Chain, path: Pathlike) -> None:
+    from fsm_gpt.io.store_write import writing_store
+
+    space = chain.states
+    if not chain.is_window or chain.kind != "float" or not isinstance(space, ContextSpace):
+        raise InvalidArgument(
+            f"save: a store (.zarr) holds a row of floats for every window, and this chain is of "
+            f"another kind ({chain!r}). Give a name that ends in .safetensors."
+        )
+    layout = Layout.of(chain.n_tokens, space.length, str(chain.dtype))
+    header = store_header(space, chain.decoding, layout)
+    refuse_no_text({"notes": list(chain.notes), "provenance": dict(chain.provenance)})
+    with writing_store(path, layout, header, resume=False) as store:
+        tied = np.zeros(chain.n_states, bool)
+        tied[chain.tied] = True
+        for first, rows in chain.row_blocks():
+            counts = np.zeros((len(rows), 4), np.int64)
+            store.add(rows, counts, tied[first : first + len(rows)])
+        store.finish(notes=chain.notes, provenance=chain.provenance)
 
 
 def _states_header(

@@ -25,7 +25,7 @@ from fsm_gpt.kernels import aggregation as loops
 from fsm_gpt.markov.elimination import eliminate
 from fsm_gpt.rows import Numbers
 
-__all__ = ["BOTTOM", "Push", "backoff", "inflow_of_windows"]
+__all__ = ["BOTTOM", "Push", "backoff", "backoff_by_product", "inflow_of_windows"]
 
 Floats = npt.NDArray[np.float64]
 #: A product of the first vector, written to the second.
@@ -73,3 +73,18 @@ def backoff(rows: Numbers, sums: Floats, x: Floats) -> Floats:
     flow, out, weight = loops.shorten(rows, sums, x)
     solved = backoff(flow, out, weight)
     return loops.lengthen(flow, out, solved)
+
+
+def backoff_by_product(push: Push, V: int, x: Floats, into: Floats) -> Floats:
+    """One backoff cycle where there is a product x P and no array of rows; x and into are used up.
+
+    Seen as (R, V), x P holds the flows from each shorter context r to each token, and their sums
+    are its weight: that is what :func:`backoff` makes of the rows on its first level.
+    """
+    flow = push(x, into).reshape(-1, V)
+    weight = x.reshape(V, -1).sum(axis=0)
+    out = flow.sum(axis=1)
+    solved = backoff(flow, out, weight)
+    solved /= out
+    flow *= solved[:, None]
+    return flow.reshape(-1)

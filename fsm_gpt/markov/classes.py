@@ -119,12 +119,12 @@ def communicating_classes(chain: Chain) -> CommunicatingClasses:
 def _find(chain: Chain) -> CommunicatingClasses:
     if _goes_anywhere(chain):
         every = frozen(np.arange(chain.n_states))
-        member, none = np.zeros(chain.n_states, dtype=np.int32), read_only([], np.int64)
+        one, none = np.zeros(1, dtype=np.int32), read_only([], np.int64)
+        member = np.broadcast_to(one, (chain.n_states,))  # which takes no memory
         alone = read_only(every[:1] if len(every) == 1 else [], np.int64)
-        return CommunicatingClasses(
-            chain, frozen(member), 1, (every,), none, alone, (1,), ((every,),)
-        )
-    search = _Compiled(chain) if chain.n_states > COMPILED_ABOVE else _Listed(chain)
+        return CommunicatingClasses(chain, member, 1, (every,), none, alone, (1,), ((every,),))
+    compiled = chain.n_states > COMPILED_ABOVE or chain.on_disk
+    search = _Compiled(chain) if compiled else _Listed(chain)
     member, count, leaving = search.components()
     closed_numbers = np.flatnonzero(~leaving)
     if count == 1:
@@ -157,7 +157,19 @@ def _goes_anywhere(chain: Chain) -> bool:
     Then L tokens lead from any window to any other, and a window of one token repeated can
     follow itself: a single class, of period 1.
     """
+    if chain.on_disk:
+        return chain.n_edges == chain.n_states * chain.n_tokens
     return chain.is_window and bool((chain.next_token != 0).all())
+
+
+def _positive(chain: Chain) -> npt.NDArray[np.bool_]:
+    """Which tokens can follow each window, shape (N, V)."""
+    N, V = chain.n_states, chain.n_tokens
+    chain.require_memory(N * (V + 30), "communicating classes")
+    allowed = np.empty((N, V), dtype=bool)
+    for first, rows in chain.row_blocks():
+        np.not_equal(rows, 0, out=allowed[first : first + len(rows)])
+    return allowed
 
 
 def _can_follow_themselves(chain: Chain) -> Ids:
@@ -168,7 +180,8 @@ def _can_follow_themselves(chain: Chain) -> Ids:
     N, V = chain.n_states, chain.n_tokens
     tokens = np.arange(V)
     windows = tokens * ((N - 1) // max(V - 1, 1))  # token (1 + V + V^2 + ...)
-    return np.asarray(windows[chain.next_token[windows, tokens] != 0])
+    own = [chain.rows(s, s + 1)[0, t] != 0 for t, s in enumerate(windows.tolist())]
+    return np.asarray(windows[own])
 
 
 def _parts(number: npt.NDArray[Any], count: int) -> list[Ids]:
@@ -236,7 +249,7 @@ class _Compiled:
         nothing = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32)
         self.graph: tuple[bool, npt.NDArray[np.bool_], Ids, Places]
         if chain.is_window:
-            self.graph = (True, chain.next_token != 0, *nothing)
+            self.graph = (True, _positive(chain), *nothing)
         else:
             edges = chain.raw_edges()
             start = np.searchsorted(edges.source, np.arange(chain.n_states + 1)).astype(np.int64)

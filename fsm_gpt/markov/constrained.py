@@ -38,7 +38,7 @@ from fsm_gpt.markov.algebra import factored
 from fsm_gpt.markov.bounds import closed_off
 from fsm_gpt.markov.first_step import FirstStep, decided, indicator
 from fsm_gpt.markov.hitting import ever
-from fsm_gpt.markov.steps import SMALLEST, held_probabilities, least_positive
+from fsm_gpt.markov.steps import SMALLEST, least_positive
 from fsm_gpt.result import UNCERTIFIED, Bound
 from fsm_gpt.rows import Numbers
 
@@ -103,7 +103,7 @@ def _within(chain: Chain, first: Mask, through: Mask, n: int) -> Chances:
             f = np.where(through, chain.expect(f), begins)
         return Chances(factored(f), 0.0, "", method)
     f, least = _repeated(chain, begins, through, n)
-    if n and least * least_positive(held_probabilities(chain)) < SMALLEST:
+    if n and least * chain.least_probability < SMALLEST:
         why = f"products below {SMALLEST:g} lose digits by underflow"
         return Chances(f, UNCERTIFIED, why, method)
     most = chain.n_tokens if chain.is_window else int(np.bincount(chain.raw_edges().source).max())

@@ -34,7 +34,7 @@ from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.entropy import entropy_rate
 from fsm_gpt.markov.paired import pair
 from fsm_gpt.markov.row_entropy import Rows, mean_entropy
-from fsm_gpt.markov.steps import SMALLEST, held_probabilities, least_positive, rounded
+from fsm_gpt.markov.steps import SMALLEST, least_positive, rounded
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, format_number, read_only
 from fsm_gpt.rows import Numbers
 
@@ -134,7 +134,7 @@ def entropy_drift(reference: Chain, model: Chain, *, steps: int = 32) -> Entropy
     mu = np.bincount(both.model, both.weight, model.n_states)
     begin = mu / mu.sum()
     rows = Rows.of_chain(model)
-    smallest = least_positive(held_probabilities(model))
+    smallest = model.least_probability
     least, safe, bits = np.inf, True, []
     for t in range(steps + 1):
         if t:

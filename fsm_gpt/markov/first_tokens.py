@@ -36,7 +36,7 @@ from fsm_gpt.errors import InvalidArgument
 from fsm_gpt.markov.limiting import start_distribution
 from fsm_gpt.markov.row_entropy import Rows, mean_entropy
 from fsm_gpt.markov.stationary import heaviest
-from fsm_gpt.markov.steps import SMALLEST, held_probabilities, least_positive, rounded
+from fsm_gpt.markov.steps import SMALLEST, least_positive, rounded
 from fsm_gpt.result import UNCERTIFIED, Bound, Bounded, frozen, read_only
 from fsm_gpt.subchain import reached
 
@@ -132,7 +132,7 @@ def first_tokens(chain: Chain, tokens: int, *, start: Any) -> FirstTokens:
     x = np.asarray(start_distribution(chain, start), dtype=np.float64)
     began = x > 0
     rows = Rows.of_chain(chain)
-    smallest, least, safe = least_positive(held_probabilities(chain)), np.inf, True
+    smallest, least, safe = chain.least_probability, np.inf, True
     visits, left, low = np.zeros(chain.n_states), np.zeros(T + 1), np.empty(T)
     for n in range(T):
         visits += x

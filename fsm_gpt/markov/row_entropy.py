@@ -132,7 +132,13 @@ class Rows(NamedTuple):
     def of_chain(cls, chain: Chain) -> Rows:
         """The next-token probabilities of every state, zeros left out where there are edges."""
         if chain.is_window:
-            return cls.of_table(chain.next_token)
+            N, V = chain.n_states, chain.n_tokens
+
+            def block(a: int, b: int) -> tuple[Ids, Numbers]:
+                rows = chain.rows(a, b)
+                return _starts(rows), rows.reshape(-1)
+
+            return cls(N, N * V, block)
         edges = chain.raw_edges()
         return cls.of_groups(edges.source, edges.probability)
 

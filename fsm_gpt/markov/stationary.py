@@ -32,7 +32,8 @@ from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.closed_class import Method, Progress, solve_class
 from fsm_gpt.markov.complete import require_complete
 from fsm_gpt.markov.remembered import remembered
-from fsm_gpt.result import UNCERTIFIED, Bounded, format_number, read_only
+from fsm_gpt.markov.streamed_class import solve_streamed
+from fsm_gpt.result import UNCERTIFIED, Bounded, format_number, frozen, read_only
 from fsm_gpt.rows import Numbers, kind_of
 
 __all__ = ["StationaryDistribution", "heaviest", "not_unique", "stationary_distribution"]
@@ -226,14 +227,15 @@ def _solve(
     chain: Chain, method: Method, accuracy: float, progress: Progress | None
 ) -> StationaryDistribution:
     structure = communicating_classes(chain)
+    solve = solve_streamed if chain.on_disk else solve_class
     solved = [
-        solve_class(chain, states, method=method, accuracy=accuracy, progress=progress)
+        solve(chain, states, method=method, accuracy=accuracy, progress=progress)
         for states in structure.closed
     ]
     refused = [one.refused for one in solved if one.bound == UNCERTIFIED]
     return StationaryDistribution(
         chain=chain,
-        classes=tuple((one.states, read_only(one.probabilities)) for one in solved),
+        classes=tuple((one.states, frozen(one.probabilities)) for one in solved),
         periods=structure.periods,
         method="; ".join(dict.fromkeys(one.method for one in solved)),
         error_bound=UNCERTIFIED if refused else max(float(one.bound) for one in solved),

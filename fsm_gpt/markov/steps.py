@@ -30,7 +30,6 @@ __all__ = [
     "SMALLEST",
     "StepDistribution",
     "distribution_after",
-    "held_probabilities",
     "least_positive",
     "rounded",
 ]
@@ -104,7 +103,7 @@ def distribution_after(
         )
     chain = chain.exact() if exact else chain
     x = start_distribution(chain, start)
-    smallest = math.inf if chain.dtype == object else least_positive(held_probabilities(chain))
+    smallest = math.inf if chain.dtype == object else chain.least_probability
     product = math.inf
     for _ in range(steps):
         product = min(product, least_positive(x) * smallest) if chain.dtype != object else product
@@ -118,11 +117,6 @@ def distribution_after(
         error_bound=bound,
         uncertified_because=reason,
     )
-
-
-def held_probabilities(chain: Chain) -> Numbers:
-    """Every probability of the chain as given, in any order."""
-    return chain.next_token if chain.is_window else chain.raw_edges().probability
 
 
 def least_positive(values: Numbers) -> float:
