@@ -43,8 +43,7 @@ class FsmGptError(Exception):
         if said.isprintable():
             return said
         return "".join(
-            c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii")
-            for c in said
+            c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in said
         )
 
 

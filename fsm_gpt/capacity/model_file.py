@@ -186,7 +186,8 @@ def _count(header: Mapping[str, Any]) -> int:
     total = 0
     for name, entry in header.items():
         shape = entry.get("shape") if isinstance(entry, dict) and name != "__metadata__" else None
-        known = isinstance(shape, list) and len(shape) <= MOST_AXES
-        if known and all(type(n) is int and 0 <= n < 2**40 for n in shape):
+        if not isinstance(shape, list) or len(shape) > MOST_AXES:
+            continue
+        if all(type(n) is int and 0 <= n < 2**40 for n in shape):
             total += math.prod(shape)
     return total

@@ -129,15 +129,26 @@ def _chain(path: Path) -> None:
 def _forged_chain(path: Path) -> None:
     from fsm_gpt.io import read
 
-    with mock.patch.object(read, "digest", lambda *_: _Anything()):
+    with mock.patch.object(read, "digest", return_value=_Anything()):
         _use(read.load(path))
+
+
+def _store(path: Path) -> None:
+    from fsm_gpt.io import load
+
+    _use(load(path))
+    chain = load(path, on_disk=True)
+    after = chain.push(np.full(chain.n_states, 1 / chain.n_states))
+    if abs(after.sum() - 1) > 1e-4 or not (after >= 0).all():
+        raise Finding(f"a distribution becomes {after}")
+    str(chain), repr(chain)
 
 
 def _exploration(path: Path) -> None:
     from fsm_gpt.explore import load_exploration
     from fsm_gpt.io import read
 
-    with mock.patch.object(read, "digest", lambda *_: _Anything()):
+    with mock.patch.object(read, "digest", return_value=_Anything()):
         found = load_exploration(path)
     _use(found.chain)
     str(found), found.to_dict()
@@ -166,7 +177,7 @@ def _asked(model: Any) -> None:
 def _forged_model(path: Path) -> None:
     from fsm_gpt.gpt import checkpoint
 
-    with mock.patch.object(checkpoint, "_digest", lambda *_: _Anything()):
+    with mock.patch.object(checkpoint, "_digest", return_value=_Anything()):
         _model(path)
 
 
@@ -321,6 +332,8 @@ READERS: dict[str, Reader] = {
     "chain": Reader(_chain, seeds.chains, CHAIN),
     "forged chain": Reader(_forged_chain, seeds.chains, CHAIN),
     "exploration": Reader(_exploration, seeds.explorations, (*CHAIN, "exploration", "stopped_by")),
+    "store": Reader(_store, seeds.stores, CHAIN, seeds.as_store),
+    "forged store": Reader(_store, seeds.stores, CHAIN, seeds.as_forged_store),
     "checkpoint": Reader(_model, seeds.checkpoints, TENSORS),
     "forged checkpoint": Reader(_forged_model, seeds.checkpoints, TENSORS),
     "archive": Reader(_model, seeds.archives),

@@ -52,6 +52,58 @@ def chains() -> list[bytes]:
     return [_bytes_of(lambda path, chain=chain: fg.save(chain, path)) for chain in some]
 
 
+#: The files of a store, in the order in which they stand one after the other.
+STORE = ("zarr.json", "rows/zarr.json", "rows/c.0.0", "rows/c.1.0")
+
+
+@functools.cache
+def stores() -> list[bytes]:
+    import fsm_gpt as fg
+
+    made = []
+    for rows in ([[0.25, 0.75], [0.5, 0.5]], np.full((4, 2), 0.5, dtype=np.float32)):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "x.zarr"
+            fg.save(fg.Chain(rows, vocabulary="ab"), path)
+            found = [path / name for name in STORE]
+            made.append(BREAK.join(file.read_bytes() for file in found if file.exists()))
+    return made
+
+
+def as_store(folder: Path, data: bytes) -> Path:
+    home = folder / "x.zarr"
+    (home / "rows").mkdir(parents=True, exist_ok=True)
+    parts = data.split(BREAK)
+    for k, name in enumerate(STORE):
+        (home / name).unlink(missing_ok=True)
+        if k < len(parts):
+            (home / name).write_bytes(parts[k])
+    return home
+
+
+def as_forged_store(folder: Path, data: bytes) -> Path:
+    """With the checksums that a forger would compute, wherever there is a place for them."""
+    import google_crc32c
+
+    from fsm_gpt.io.format import KEY, digest
+
+    parts, sums = data.split(BREAK), []
+    for k in range(2, len(parts)):
+        inside = parts[k][:-4]
+        sums.append(google_crc32c.value(inside))
+        parts[k] = inside + sums[-1].to_bytes(4, "little")
+    try:
+        meta = json.loads(parts[0])
+        header = meta["attributes"][KEY]
+        header.pop("sha256", None)
+        header["chunks"] = [f"{one:08x}" for one in sums]
+        header["sha256"] = digest(header, {})
+        parts[0] = json.dumps(meta).encode()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        pass
+    return as_store(folder, BREAK.join(parts))
+
+
 def chain_file(path: Path) -> None:
     path.write_bytes(chains()[0])
 
