@@ -38,6 +38,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fsm_gpt.errors import NotConverged
 from fsm_gpt.markov.first_step import FirstStep, indicator, leads_to
 from fsm_gpt.result import UNCERTIFIED, Bound
 from fsm_gpt.rows import Numbers
@@ -51,6 +52,10 @@ Mask = npt.NDArray[np.bool_]
 _UNIT = 2.0**-53
 #: Variances whose error is proven to be less, relatively, are not worked out again.
 ENOUGH = 1e-6
+
+
+#: Squares of longer times, and differences of such, are no floats.
+LONGEST = 1e145
 
 
 class Times(NamedTuple):
@@ -91,6 +96,12 @@ def times(steps: FirstStep, goal: Mask, h: Numbers, h_error: Bound, among: Mask)
         hv, _, _ = steps.solve(unknown, g[unknown])
         variance[unknown] = hv / weight
         return _infinite(Times(mean, variance, 0.0, np.zeros(len(goal)), ""), outside)
+    if not mean.max() < LONGEST:
+        raise NotConverged(
+            f"reach: the mean time is {mean.max():.1e} tokens from one of the states, and the "
+            f"square of that, for the variance, is beyond the floats. Ask hitting() for the mean "
+            f"alone, or reach() for exact=True."
+        )
     e = _both(error, h_error)
     g, wrong = _spread(chain.edges(), mean, h, e, among)
     # States from which the time is certain have no variance.

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import InvalidArgument, NotDefined
+from fsm_gpt.errors import InvalidArgument, NotConverged, NotDefined
 from fsm_gpt.markov.entropy import gathered
 from fsm_gpt.markov.row_entropy import surprise_in_groups
 from fsm_gpt.rows import Numbers, fraction_of, objects
@@ -89,6 +89,11 @@ class Earning:
         worth = self.value + after[self.target]
         mean = self.sum(self.probability * worth)
         away = worth - np.repeat(mean, self.lengths)
+        if away.dtype != object and not (most := float(np.abs(away).max())) <= _LARGEST:
+            raise NotConverged(
+                f"reward: what is still to be earned differs by {most:.1e} between states, and the "
+                f"square of that is beyond the floats. Ask for exact=True."
+            )
         return mean, self.sum(self.probability * (away * away))
 
     def zeros(self) -> Numbers:
