@@ -215,10 +215,15 @@ class _System:
             self.refused = reason
             return f, np.full(len(f), math.inf)
         held = b > 0
-        of_b = float((wrong[held] / b[held]).max())
+        with np.errstate(over="ignore"):
+            of_b = float((wrong[held] / b[held]).max())
+        if not of_b < math.inf:
+            self.refused = "sums below the normal floats have lost their digits"
+            return f, np.full(len(f), math.inf)
         return f, f * ((1 + float(bound)) * (1 + of_b) - 1) * (1 + 1e-9)
 
 
 def _worst(f: Floats, error: Floats) -> float:
     held = f > 0
-    return float((error[held] / f[held]).max(initial=0.0))
+    with np.errstate(over="ignore"):
+        return float((error[held] / f[held]).max(initial=0.0))

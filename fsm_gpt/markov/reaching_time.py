@@ -103,7 +103,7 @@ def times(steps: FirstStep, goal: Mask, h: Numbers, h_error: Bound, among: Mask)
             f"alone, or reach() for exact=True."
         )
     e = _both(error, h_error)
-    g, wrong = _spread(chain.edges(), mean, h, e, among)
+    g, wrong = _spread(chain.edges(), mean, h, e if e < math.inf else 0.0, among)
     # States from which the time is certain have no variance.
     edges = chain.raw_edges()
     on = among[edges.source]
@@ -120,7 +120,8 @@ def times(steps: FirstStep, goal: Mask, h: Numbers, h_error: Bound, among: Mask)
         if solved != UNCERTIFIED:
             c, c_mean = _share(g[unknown], wrong[unknown], weight)
             c = (c + float(solved) * (1 + c)) * (1 + e) + e + 8 * _UNIT
-            off = (c * variance + c_mean * (1 + e) ** 2 * mean) * (1 + 1e-6)
+            with np.errstate(over="ignore"):  # what is beyond the floats is not known
+                off = (c * variance + c_mean * (1 + e) ** 2 * mean) * (1 + 1e-6)
             if (off > ENOUGH * variance).any():
                 _by_second_moment(steps, unknown, weight, mean, e, variance, off)
             found = found._replace(variance_error=off)
