@@ -43,8 +43,8 @@ package: $(READY_DEV) ## build the sdist, and the wheel from it, into dist
 test: $(READY) ## run the tests; ARGS="-k NAME" passes options to pytest
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-campaign: $(READY) ## hold ten thousand proven errors against known answers, in some five minutes
-	$(BIN)/python tests/campaign.py $(ARGS)
+campaign: $(READY) ## hold ten thousand chains, and their floats, against known answers and rationals
+	$(BIN)/python -m tests.campaign $(ARGS)
 
 fuzz: $(READY) ## give every reader of outside files hostile bytes, led by coverage, in some ten minutes
 	$(BIN)/python -m tests.fuzz $(ARGS)

@@ -1,6 +1,6 @@
 """Many analyses, reports and pictures in one process: nothing may be kept of any of them.
 
-    python -m tests.soak [--rounds 200]
+    python -m tests.soak [--rounds 100]
 
 A round makes chains, asks them, reports them, draws and writes them, each time others. After some
 rounds, in which libraries load and fill their caches, neither the memory of the process nor what
@@ -26,8 +26,9 @@ import numpy as np
 
 import fsm_gpt as fg
 
-#: Kilobytes a round by which either memory may grow: a chain of a round takes some hundred.
-ALLOWED = 24.0
+#: Kilobytes a round by which the process and Python may grow. What a round makes is a megabyte
+#: with a report; what libraries keep in caches that fill up slowly is some kilobytes.
+PROCESS, PYTHON = 100.0, 20.0
 
 
 @dataclass
@@ -45,11 +46,14 @@ class Soak:
         found = np.array(values)
         return float(np.median((found[j] - found[i]) / (n[j] - n[i])))
 
-    def growing(self, allowed: float = ALLOWED) -> list[str]:
-        """Which of them grows."""
+    def growing(self, process: float = PROCESS, python: float = PYTHON) -> list[str]:
+        """Which of them grows by more than so many kilobytes a round."""
         said = [
             f"{name} grows by {self.slope(values):.1f} kB a round"
-            for name, values in (("the process", self.resident), ("Python", self.python))
+            for name, values, allowed in (
+                ("the process", self.resident, process),
+                ("Python", self.python, python),
+            )
             if self.slope(values) > allowed
         ]
         return said + ([f"{self.figures} figures are left open"] if self.figures else [])
@@ -57,8 +61,9 @@ class Soak:
     def __str__(self) -> str:
         return (
             f"{len(self.resident)} rounds: {self.resident[0] / 1024:.1f} to "
-            f"{self.resident[-1] / 1024:.1f} MB of the process, {self.slope(self.resident):+.2f} kB "
-            f"a round; {self.python[0] / 1024:.2f} to {self.python[-1] / 1024:.2f} MB of Python, "
+            f"{self.resident[-1] / 1024:.1f} MB of the process, "
+            f"{self.slope(self.resident):+.2f} kB a round; "
+            f"{self.python[0] / 1024:.2f} to {self.python[-1] / 1024:.2f} MB of Python, "
             f"{self.slope(self.python):+.2f} kB a round"
         )
 
@@ -77,7 +82,7 @@ def resident() -> float:
 def one_round(seed: int, folder: Path) -> None:
     """Everything once, with chains that were never seen before."""
     rng = np.random.default_rng(seed)
-    V, L = ((2, 4), (3, 2), (2, 6))[seed % 3]
+    V, L = ((2, 3), (3, 2), (2, 4))[seed % 3]
     rows = rng.dirichlet(np.full(V, 0.5), V**L)
     chain = fg.Chain(rows, context=L, normalize=True, notes=[f"round {seed}"])
     for ask in (
@@ -92,14 +97,15 @@ def one_round(seed: int, folder: Path) -> None:
     fg.save(chain, folder / "x")
     str(fg.load(folder / "x"))
     fg.export(chain, folder / "x.csv")
-    fg.report(chain, title=f"round {seed}").save(folder / "x.html")
+    if seed % 4 == 0:  # which takes longer than all else
+        fg.report(chain, title=f"round {seed}").save(folder / "x.html")
     fg.plot.save(fg.plot.flow_ring(chain), folder / "x.svg")
     fg.plot.save(fg.plot.ranks(chain), folder / "x.png", dpi=50)
     with suppress(fg.errors.FsmGptError):
         fg.metastable_sets(chain)
 
 
-def soak(rounds: int, *, warm: int = 10) -> Soak:
+def soak(rounds: int, *, warm: int = 9) -> Soak:
     """So many rounds, after some that are not looked at."""
     found = Soak()
     with tempfile.TemporaryDirectory() as name:
@@ -123,7 +129,7 @@ def soak(rounds: int, *, warm: int = 10) -> Soak:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=120)
+    parser.add_argument("--rounds", type=int, default=100)
     asked = parser.parse_args()
     begin = time.perf_counter()
     found = soak(asked.rounds)
