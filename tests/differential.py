@@ -4,8 +4,8 @@ Every question is asked of the floats and of the rationals that they stand for (
 its exact sum); the answers may differ by what the floats state as their error, and no more.
 Logarithms are taken with four hundred digits (mpmath). Structure is held against networkx, and on
 some machines against QuantEcon, whose distributions are floats; probabilities and times against
-Storm, which computes in rationals. A refusal in a sentence is no disagreement; whatever else is raised,
-a warning included, is one.
+Storm, which computes in rationals. A refusal in a sentence is no disagreement; whatever else is
+raised, a warning included, is one.
 
     python -m tests.campaign --campaign differential [--chains 10000] [--seed N] [--only INDEX]
 

@@ -26,9 +26,10 @@ import numpy as np
 
 import fsm_gpt as fg
 
-#: Kilobytes a round by which the process and Python may grow. What a round makes is a megabyte
-#: with a report; what libraries keep in caches that fill up slowly is some kilobytes.
-PROCESS, PYTHON = 100.0, 20.0
+#: Kilobytes a round by which the process and Python may grow. A chain, its answers or a figure that
+#: is kept is more than that; the process also grows by holes between what is in use, some 100 kB a
+#: round at first, and by what tracemalloc writes down.
+PROCESS, PYTHON = 300.0, 10.0
 
 
 @dataclass
@@ -79,6 +80,13 @@ def resident() -> float:
     return pages * resource.getpagesize() / 1024
 
 
+def forget_colours() -> None:
+    """matplotlib keeps every colour that it ever saw, and shades are new in each picture."""
+    colours = sys.modules.get("matplotlib.colors")
+    if colours is not None:
+        colours._colors_full_map.cache.clear()
+
+
 def one_round(seed: int, folder: Path) -> None:
     """Everything once, with chains that were never seen before."""
     rng = np.random.default_rng(seed)
@@ -117,6 +125,7 @@ def soak(rounds: int, *, warm: int = 9) -> Soak:
             tracemalloc.start()
         for seed in range(warm, warm + rounds):
             one_round(seed, folder)
+            forget_colours()
             gc.collect()
             found.resident.append(resident())
             found.python.append(tracemalloc.get_traced_memory()[0] / 1024)

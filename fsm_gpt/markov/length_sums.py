@@ -180,7 +180,13 @@ class _System:
         if len(self.live) > ELIMINATION_LIMIT:
             return self._backward(b, wrong)
         f = self.solver.eliminated(self.live, b)
-        error = np.where(f > 0, (self._residual(f, b) + wrong.max()) * self._times, 0.0)
+        if not f.max() < 1e300:
+            raise NotConverged(
+                "length: the mean or the square of the length is beyond 1e300 tokens, and so "
+                "beyond the floats. Ask for exact=True."
+            )
+        with np.errstate(over="ignore"):
+            error = np.where(f > 0, (self._residual(f, b) + wrong.max()) * self._times, 0.0)
         if _worst(f, error) > ACCURACY:
             with suppress(NotConverged):
                 g, less = self._backward(b, wrong)

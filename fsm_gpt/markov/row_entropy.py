@@ -51,7 +51,7 @@ def log2_ratio(a: Numbers, b: Numbers) -> Numbers:
     """log2(a / b) of positive floats, also where the quotient is none.
 
     >>> log2_ratio(np.array([1.0, 5e-324]), np.array([2.0, 1.0]))
-    array([   -1., -1074.])
+    array([-1.000e+00, -1.074e+03])
     >>> log2_ratio(np.array([1.0]), np.array([5e-324]))
     array([1074.])
     """
