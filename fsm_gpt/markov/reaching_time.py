@@ -183,7 +183,7 @@ def _spread(
     return g, (wrong + ((2 * most + 8) * _UNIT + 2 * e) * g) * (1 + 1e-6)
 
 
-@np.errstate(divide="ignore", invalid="ignore")
+@np.errstate(divide="ignore", over="ignore", invalid="ignore")
 def _share(g: Numbers, wrong: Numbers, weight: Numbers) -> tuple[float, float]:
     """The c and c' with wrong <= c g + c' weight that come out smallest.
 
