@@ -38,6 +38,7 @@ NAME = "FSM_GPT_DOCS_KERNELS"
 
 def ask(where: str, arguments: list[str]) -> int:
     """Ask for a child that becomes the kernel, and wait for its end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child is asked to end by a message
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asked:
         asked.connect(where)
         wanted = json.dumps({"argv": arguments, "cwd": os.getcwd(), "env": dict(os.environ)})
