@@ -12,7 +12,7 @@ READY_DOCS := .venv/.ready-docs
 READY_BENCH := .venv/.ready-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo studies bench ondisk docs site pictures package test campaign failures intervals coverage lint types format check clean
+.PHONY: help demo studies bench ondisk docs site pictures package test campaign fuzz soak failures intervals coverage lint types format check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -43,8 +43,14 @@ package: $(READY_DEV) ## build the sdist, and the wheel from it, into dist
 test: $(READY) ## run the tests; ARGS="-k NAME" passes options to pytest
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
 
-campaign: $(READY) ## hold ten thousand proven errors against known answers, in some five minutes
-	$(BIN)/python tests/campaign.py $(ARGS)
+campaign: $(READY) ## hold ten thousand chains, and their floats, against known answers and rationals
+	$(BIN)/python -m tests.campaign $(ARGS)
+
+fuzz: $(READY) ## give every reader of outside files hostile bytes, led by coverage, in some ten minutes
+	$(BIN)/python -m tests.fuzz $(ARGS)
+
+soak: $(READY) ## analyse, report and draw again and again in one process, in some five minutes
+	$(BIN)/python -m tests.soak $(ARGS)
 
 failures: $(READY) ## kill, fill, cut and flip stores, then take the guards out: some minutes
 	FAILURES=every $(BIN)/python -m pytest -n $(WORKERS) tests/failures tests/test_store_hostile.py

@@ -17,6 +17,8 @@ Fan, Lewis & Dauphin (2018), arXiv 1805.04833 (top-k). Holtzman et al. (2020), a
 
 from __future__ import annotations
 
+import math
+import sys
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -58,6 +60,10 @@ def _keep(rows: Numbers, kept: Mask, tied: Mask) -> Decoded:
     left = rows.copy()
     left[~kept] = Fraction(0) if rows.dtype == object else 0
     return Decoded(left / left.sum(axis=1)[:, None], tied, _none(rows))
+
+
+#: Powers of rationals may have so many bits: those of a chain file (io/format.py).
+LARGEST_POWER = 400_000
 
 
 def _by_probability(rows: Numbers) -> npt.NDArray[np.int64]:
@@ -135,10 +141,17 @@ class Temperature:
             return self._exactly(rows)
         with np.errstate(divide="ignore", over="ignore"):
             logs = np.log(rows.astype(np.float64))
-            powers = np.exp((logs - logs.max(axis=1, keepdims=True)) / float(self.temperature))
+            powers = np.exp((logs - logs.max(axis=1, keepdims=True)) / self._as_float())
         tempered = powers / powers.sum(axis=1)[:, None]
         underflowed = ((tempered == 0) & (rows > 0)).any(axis=1)
         return Decoded(tempered, _none(rows), underflowed)
+
+    def _as_float(self) -> float:
+        """The temperature, or the float nearest to zero or farthest from it."""
+        try:
+            return max(float(self.temperature), math.ulp(0.0))
+        except OverflowError:
+            return sys.float_info.max
 
     def _exactly(self, rows: Numbers) -> Decoded:
         power = 1 / Fraction(self.temperature)
@@ -146,6 +159,12 @@ class Temperature:
             raise InvalidArgument(
                 f"decoding: temperature {self.temperature} takes rationals to the power {power}, "
                 f"which is no rational. Use a temperature 1/n, or a chain of floats."
+            )
+        longest = max(max(p.numerator, p.denominator).bit_length() for p in rows.flat)
+        if power * longest > LARGEST_POWER:
+            raise InvalidArgument(
+                f"decoding: temperature {self.temperature} takes rationals to a power in which "
+                f"they have more than {LARGEST_POWER:,} bits. Use greedy, or a chain of floats."
             )
         powers = rows ** int(power)
         return Decoded(powers / powers.sum(axis=1)[:, None], _none(rows), _none(rows))

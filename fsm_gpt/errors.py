@@ -33,6 +33,19 @@ class FsmGptError(Exception):
 
     exit_code: ClassVar[int] = 1
 
+    def __str__(self) -> str:
+        r"""What happened; signs of a hostile name that nobody can see are written as escapes.
+
+        >>> print(FsmGptError("the token \x1b[2J is unknown."))
+        the token \x1b[2J is unknown.
+        """
+        said = super().__str__()
+        if said.isprintable():
+            return said
+        return "".join(
+            c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in said
+        )
+
 
 class InvalidChain(FsmGptError, ValueError):
     """The rows, edges or counts given do not describe a Markov chain."""

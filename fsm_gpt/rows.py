@@ -12,6 +12,7 @@ that is computed, in floats or in rationals, is a number of that chain.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias
@@ -21,7 +22,7 @@ import numpy.typing as npt
 
 from fsm_gpt.errors import InvalidChain
 
-__all__ = ["Kind", "Numbers", "as_floats", "as_numbers", "kind_of", "to_rationals"]
+__all__ = ["Kind", "Numbers", "as_floats", "as_numbers", "fraction_of", "kind_of", "to_rationals"]
 
 Numbers: TypeAlias = npt.NDArray[Any]
 Kind: TypeAlias = Literal["float", "rational", "symbolic"]
@@ -41,11 +42,33 @@ def kind_of(numbers: Numbers) -> Kind:
     return "symbolic" if any(_is_symbolic(v) for v in numbers.flat) else "rational"
 
 
+#: A text such as "1e-300" may have an exponent so far from zero: it is written out.
+LARGEST_EXPONENT = 10_000
+_EXPONENT = re.compile(r"[eE]([+-]?[\d_]+)\s*$")
+
+
+def fraction_of(value: Any) -> Fraction:
+    """A rational from a number, a rational of sympy, or a text such as "1/3" or "1e-300".
+
+    Raises
+    ------
+    ValueError, TypeError, OverflowError, ZeroDivisionError
+        It is none, or a text whose exponent would fill the memory.
+
+    >>> fraction_of("0.25"), fraction_of("1e-3")
+    (Fraction(1, 4), Fraction(1, 1000))
+    """
+    if hasattr(value, "p") and hasattr(value, "q"):
+        return Fraction(int(value.p), int(value.q))
+    found = _EXPONENT.search(value) if isinstance(value, str) else None
+    if found and abs(int(found[1])) > LARGEST_EXPONENT:
+        raise ValueError(f"its exponent is beyond {LARGEST_EXPONENT:,}")
+    return Fraction(value)
+
+
 def _rational(value: Any, where: str) -> Fraction:
     try:
-        if hasattr(value, "p") and hasattr(value, "q"):  # a sympy Rational
-            return Fraction(int(value.p), int(value.q))
-        return Fraction(value)
+        return fraction_of(value)
     except (TypeError, ValueError, OverflowError, ZeroDivisionError) as problem:
         raise InvalidChain(
             f"{where}: {value!r} is not a probability ({problem}). "

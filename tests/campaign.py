@@ -9,7 +9,7 @@ construction: integers on random cycles are flows that balance, whatever they ar
 by powers of two they are rows that floats hold exactly; and a state's share is its power of
 two times the sum of its row.
 
-    python tests/campaign.py --chains 10000 [--seed N] [--only INDEX]
+    python -m tests.campaign [--campaign NAME] [--chains 10000] [--seed N] [--only INDEX]
 
 A seed makes the same chains each time, and each chain is made from the seed and its own
 index alone: a broken bound is seen again with ``--only``.
@@ -25,9 +25,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
 from importlib import import_module
+from multiprocessing import get_context
 from types import ModuleType
 from typing import NamedTuple
 
@@ -303,6 +305,14 @@ class Outcome:
         self.counts[what, "broken"] += 1
         self.broken.append(story)
 
+    def add(self, other: Outcome) -> None:
+        """What another process saw."""
+        self.chains += other.chains
+        self.counts += other.counts
+        self.broken += other.broken
+        for what, ratio in other.tightest.items():
+            self.tightest[what] = min(ratio, self.tightest.get(what, ratio))
+
     def share(self, what: str, how: str = "holds") -> float:
         """Which share of what was held came out so."""
         total = sum(count for (name, _), count in self.counts.items() if name == what)
@@ -484,17 +494,48 @@ def time_error(found: float, truth: Fraction | None) -> float | Fraction:
     return relative_error(found, truth) if truth else abs(Fraction(found))
 
 
+def differential(chains: int, *, seed: int, only: int | None = None) -> Outcome:
+    """Floats against rationals and against others, in two processes; see tests/differential.py."""
+    from tests.differential import differential as held, shares
+
+    if only is not None:
+        return held(1, seed=seed, only=only)
+    parts = shares(chains, 20)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        runs = [pool.submit(held, n, seed=seed, first=first) for first, n in parts]
+        outcome = Outcome(seed)
+        for run in runs:
+            outcome.add(run.result())
+    return outcome
+
+
+def questions(chains: int, *, seed: int, only: int | None = None) -> Outcome:
+    """Everything, asked of a twentieth as many chains; see tests/every_question.py."""
+    from tests.every_question import every_question
+
+    return every_question(max(chains // 20, 1), seed=seed, only=only)
+
+
+CAMPAIGNS: dict[str, Callable[..., Outcome]] = {
+    "stationary": certificates,
+    "hitting": hitting_times,
+    "differential": differential,
+    "questions": questions,
+}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--chains", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**9))
     parser.add_argument("--only", type=int, help="the index of one chain")
+    parser.add_argument("--campaign", choices=list(CAMPAIGNS), help="only this one")
     asked = parser.parse_args()
     print(f"seed {asked.seed}", flush=True)
     status = 0
-    for title, campaign in (("stationary", certificates), ("hitting", hitting_times)):
+    for title in [asked.campaign] if asked.campaign else CAMPAIGNS:
         begin = time.perf_counter()
-        outcome = campaign(asked.chains, seed=asked.seed, only=asked.only)
+        outcome = CAMPAIGNS[title](asked.chains, seed=asked.seed, only=asked.only)
         print(f"{title}: {outcome}\n{time.perf_counter() - begin:.0f} s\n", flush=True)
         status |= bool(outcome.broken)
     return status

@@ -37,6 +37,16 @@ class Mutant(NamedTuple):
 
 MUTANTS = [
     Mutant(
+        "shares of a closed class are not scaled before they are added up",
+        "x = np.ldexp(x, -int(np.frexp(x.max())[1]))",
+        "x = x + 0.0",
+    ),
+    Mutant(
+        "a logarithm of a quotient forgets what the floats cannot divide",
+        "np.where(usual, found, np.log2(a) - np.log2(b))",
+        "np.where(usual, found, np.log2(a))",
+    ),
+    Mutant(
         "what is left open of an entropy is that of the next token after",
         "low + left[:T] * math.log2",
         "low + left[1:] * math.log2",

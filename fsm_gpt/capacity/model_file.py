@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fsm_gpt.capacity.config import LARGEST
 from fsm_gpt.capacity.kinds import no_window
 from fsm_gpt.capacity.models import CacheShape, Model
 from fsm_gpt.errors import FileProblem
@@ -23,6 +24,9 @@ __all__ = ["read_model_file", "stored_parameters"]
 
 #: What safetensors itself allows a header.
 LARGEST_HEADER = 100_000_000
+
+#: Tensors of weights have at most so many axes.
+MOST_AXES = 8
 
 _SHAPE = ("vocab_size", "context", "n_layer", "n_head", "n_embd")
 
@@ -58,7 +62,7 @@ def read_model_file(path: str) -> Model | None:
 def _of_gguf(path: Path) -> Model:
     header = read_gguf_header(path)
     tokens = header.metadata.get("tokenizer.ggml.tokens")
-    rows = header.shapes.get("token_embd.weight", (None, None))[-1]
+    rows = (header.shapes.get("token_embd.weight") or (None,))[-1] or None
     named = len(tokens) if isinstance(tokens, list) and tokens else None
     layers, heads = header.number("block_count"), header.number("attention.head_count")
     kept = header.number("attention.head_count_kv") or heads
@@ -99,7 +103,7 @@ def _of_checkpoint(path: Path) -> Model:
     try:
         about = json.loads(header["__metadata__"]["fsm_gpt"])
         sizes = [about["config"][name] for name in _SHAPE]
-        whole = all(type(size) is int and size >= 1 for size in sizes)
+        whole = all(type(size) is int and 1 <= size <= LARGEST for size in sizes)
     except (KeyError, TypeError, ValueError, RecursionError):
         whole, sizes = False, []
     if not whole:
@@ -182,6 +186,8 @@ def _count(header: Mapping[str, Any]) -> int:
     total = 0
     for name, entry in header.items():
         shape = entry.get("shape") if isinstance(entry, dict) and name != "__metadata__" else None
-        if isinstance(shape, list) and all(type(n) is int and 0 <= n < 2**40 for n in shape):
+        if not isinstance(shape, list) or len(shape) > MOST_AXES:
+            continue
+        if all(type(n) is int and 0 <= n < 2**40 for n in shape):
             total += math.prod(shape)
     return total

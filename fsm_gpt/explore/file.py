@@ -108,6 +108,7 @@ def _exploration(chain: Chain, header: dict[str, Any], tensors: Tensors) -> Expl
     require(depth.dtype == np.int32 and depth.shape == (n,), "the depths are not one a window")
     require(facts.dtype == np.int64 and facts.shape == (n, 4), "the facts are not four a window")
     require((depth >= 0).all() and (facts >= 0).all(), "a depth or a fact is negative")
+    require(depth.max() < n, "a window is deeper than there are windows on the way")
     index = _checked_windows(chain, states, windows, n)
     prompts = _prompts(about.get("prompts"), windows)
     reasons = about.get("stopped_by")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -150,7 +151,9 @@ def _refuse_slow_pickle(archive: zipfile.ZipFile, path: Path) -> None:
 
 def _read(path: Path) -> dict[Any, Any]:
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of protocols that PyTorch does not write itself
+            warnings.simplefilter("ignore")
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as problem:
         raise UnsafeFile(
             f"{shown(path)}: it holds more than weights and plain data ({_reason(problem)}). "

@@ -17,7 +17,7 @@ from fsm_gpt.files import shown
 from fsm_gpt.gpt.archive import MASKS
 from fsm_gpt.gpt.folder import Folder
 from fsm_gpt.gpt.model import GPT, GPTConfig
-from fsm_gpt.gpt.weights import TIED, build_model, without_padding
+from fsm_gpt.gpt.weights import TIED, build_model, numbered, without_padding
 from fsm_gpt.space import Vocabulary
 
 __all__ = ["is_gpt2", "load_gpt2"]
@@ -52,7 +52,7 @@ def is_gpt2(config: dict[str, Any]) -> bool:
     width = config.get("n_embd", 768)
     return (
         config.get("model_type") == "gpt2"
-        and config.get("activation_function", "gelu_new") in GELU
+        and str(config.get("activation_function", "gelu_new")) in GELU
         and config.get("n_inner") in (None, 4 * width if isinstance(width, int) else None)
         and all(config.get(key, usual) == usual for key, usual in USUAL.items())
     )
@@ -77,7 +77,7 @@ def load_gpt2(folder: Folder, *, vocabulary: Vocabulary | None, own: bool = Fals
                 f"it again."
             )
         del weights[TIED]
-    named = Vocabulary.of(config.vocab_size) if vocabulary is None else vocabulary
+    named = numbered(config, weights, folder.path) if vocabulary is None else vocabulary
     config, padding = without_padding(config, weights, named, folder.path, any_number=own)
     model = build_model(config, weights, vocabulary=named, path=folder.path)
     model.provenance = {

@@ -68,7 +68,7 @@ def _config(weights: dict[str, Tensor], n_head: int | None, path: Path) -> GPTCo
     missing = [
         name
         for name, table in zip(("wte.weight", "wpe.weight"), tables, strict=True)
-        if table is None or table.dim() != 2
+        if table is None or table.dim() != 2 or not table.numel()
     ]
     if missing:
         found = ", ".join(sorted(name[:80] for name in weights)[:4])

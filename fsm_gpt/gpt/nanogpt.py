@@ -21,7 +21,7 @@ from fsm_gpt.errors import FileProblem, FsmGptError
 from fsm_gpt.files import shown
 from fsm_gpt.gpt.archive import Archive, sha256_of, tensors_of
 from fsm_gpt.gpt.model import GPT, GPTConfig
-from fsm_gpt.gpt.weights import TIED, build_model, without_padding
+from fsm_gpt.gpt.weights import TIED, build_model, numbered, without_padding
 from fsm_gpt.space import Vocabulary
 
 __all__ = ["load_nanogpt"]
@@ -52,7 +52,7 @@ def load_nanogpt(archive: Archive, *, vocabulary: Vocabulary | None = None) -> G
     path = archive.path
     weights, arguments = _parts(archive)
     config = _config(arguments, weights, path)
-    named = Vocabulary.of(config.vocab_size) if vocabulary is None else vocabulary
+    named = numbered(config, weights, path) if vocabulary is None else vocabulary
     steps = archive.content.get("iter_num")
     steps = steps if type(steps) is int else None
     provenance = {

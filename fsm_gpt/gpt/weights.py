@@ -18,7 +18,7 @@ from fsm_gpt.files import shown
 from fsm_gpt.gpt.model import GPT, GPTConfig
 from fsm_gpt.space import Vocabulary
 
-__all__ = ["build_model", "own_tensors", "refuse_bad_tensor", "without_padding"]
+__all__ = ["build_model", "numbered", "own_tensors", "refuse_bad_tensor", "without_padding"]
 
 #: The output matrix. Where it is the token embedding, one of the two is stored.
 TIED = "lm_head.weight"
@@ -76,6 +76,27 @@ def without_padding(
     return replace(config, vocab_size=tokens), {"padding": note}
 
 
+def numbered(config: GPTConfig, weights: Mapping[str, Tensor], path: Path) -> Vocabulary:
+    """Tokens named by their numbers, once the embedding is seen to have a row for each.
+
+    A vocabulary that is only claimed would take a gigabyte.
+
+    Raises
+    ------
+    FileProblem
+        It has not.
+    """
+    table = weights.get("wte.weight")
+    if table is not None:
+        refuse_bad_tensor("wte.weight", table, (config.vocab_size, config.n_embd), path)
+        return Vocabulary.of(config.vocab_size)
+    raise FileProblem(
+        f"{shown(path)}: it lacks the weights wte.weight. A model of its configuration needs "
+        f"them, so the file is damaged or belongs to another kind of model; give a checkpoint of "
+        f"this kind of GPT."
+    )
+
+
 def build_model(
     config: GPTConfig, weights: Mapping[str, Tensor], *, vocabulary: Vocabulary, path: Path
 ) -> GPT:
@@ -116,7 +137,7 @@ def _refuse_other_names(expected: set[str], found: set[str], path: Path) -> None
         (found - expected, "also has", "A model of its configuration has no place for them"),
     ):
         if names:
-            some = ", ".join(sorted(names)[:4])
+            some = ", ".join(name[:80] for name in sorted(names)[:4])
             more = f" and {len(names) - 4} more" if len(names) > 4 else ""
             raise FileProblem(
                 f"{shown(path)}: it {verb} the weights {some}{more}. {because}, so the file is "

@@ -160,7 +160,8 @@ def causal_states(chain: Chain) -> CausalStates:
     probabilities = np.bincount(found.block, mass, found.n_states).astype(np.float64)
     machine = found.chain
     rate = entropy_rate(chain.floats())
-    C = -float(probabilities @ np.log2(probabilities))
+    seen = probabilities[probabilities > 0]  # others are below 1e-323, and so is what they add
+    C = -float(seen @ np.log2(seen))
     order, exact = _order(chain, machine, state_of)
     E, missing, tokens = _excess(chain, machine, probabilities)
     pi_error = stationary.error_bound

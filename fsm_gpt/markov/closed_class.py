@@ -116,6 +116,8 @@ def _by_elimination(chain: Chain, states: Ids) -> Numbers:
                 f"exact=True, which has no smallest number, or remove what leads to such states "
                 f"with a decoding rule such as MinP(1e-12)."
             )
+    if x.dtype != object:  # each may be a float where their sum is none
+        x = np.ldexp(x, -int(np.frexp(x.max())[1]))
     return back(x / x.sum())
 
 

@@ -142,6 +142,8 @@ def _noda(Q: Floats) -> Floats:
             f = np.abs(np.linalg.solve(np.diag(np.full(len(Q), top)) - Q, f))
         except np.linalg.LinAlgError:  # the bound is the eigenvalue itself
             break
+        if not np.isfinite(f).all() or not f.any():
+            break
         f = f / f.max()
         if not (f > 0).all():
             break

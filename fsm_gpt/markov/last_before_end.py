@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import NotDefined
+from fsm_gpt.errors import NotConverged, NotDefined
 from fsm_gpt.markov.before_end import BeforeEnd, before_end
 from fsm_gpt.markov.stationary import heaviest, stationary_distribution
 from fsm_gpt.markov.steps import rounded
@@ -98,6 +98,11 @@ def last_before_end(machine: Chain, *, start: Any, exact: bool = False) -> LastB
     live = np.flatnonzero(known.live)
     found = stationary_distribution(_restarted(known))
     share = found.pi
+    if not known.exact and not share[:-1].max() < 1e300 * share[-1]:
+        raise NotConverged(
+            f"last_before_end: from {known.words} a text goes on for more than 1e300 tokens in the "
+            f"mean, and such visits are beyond the floats. Ask for exact=True."
+        )
     visits, s = share[:-1] / share[-1], known.stopping()[live]
     at_end = visits * s
     bound: Bound = found.error_bound

@@ -198,8 +198,8 @@ def _tail_rate(
         low, high = series.tail.rate_between
         return low + (high - low) / 2, None if series.refused else (low, high)
     classes = [] if series.finished else live_classes(known)
-    if not classes and not series.refused:
-        return 0.0, (0.0, 0.0)
+    if not classes:
+        return (_last_factor(series.found), None) if series.refused else (0.0, (0.0, 0.0))
     if int(known.live.sum()) > ELIMINATION_LIMIT:
         if series.bounds is not None and not series.refused:
             low, high = series.bounds.rate_between
@@ -215,6 +215,8 @@ def _tail_rate(
 def _last_factor(found: Numbers) -> float:
     """By what the last probabilities went down a token."""
     held = np.flatnonzero(found)
+    if not len(held):
+        return math.nan
     first, last = held[len(held) // 2], held[-1]
     if first == last:
         return math.nan

@@ -180,7 +180,13 @@ class _System:
         if len(self.live) > ELIMINATION_LIMIT:
             return self._backward(b, wrong)
         f = self.solver.eliminated(self.live, b)
-        error = np.where(f > 0, (self._residual(f, b) + wrong.max()) * self._times, 0.0)
+        if not f.max() < 1e300:
+            raise NotConverged(
+                "length: the mean or the square of the length is beyond 1e300 tokens, and so "
+                "beyond the floats. Ask for exact=True."
+            )
+        with np.errstate(over="ignore"):
+            error = np.where(f > 0, (self._residual(f, b) + wrong.max()) * self._times, 0.0)
         if _worst(f, error) > ACCURACY:
             with suppress(NotConverged):
                 g, less = self._backward(b, wrong)
@@ -215,10 +221,15 @@ class _System:
             self.refused = reason
             return f, np.full(len(f), math.inf)
         held = b > 0
-        of_b = float((wrong[held] / b[held]).max())
+        with np.errstate(over="ignore"):
+            of_b = float((wrong[held] / b[held]).max())
+        if not of_b < math.inf:
+            self.refused = "sums below the normal floats have lost their digits"
+            return f, np.full(len(f), math.inf)
         return f, f * ((1 + float(bound)) * (1 + of_b) - 1) * (1 + 1e-9)
 
 
 def _worst(f: Floats, error: Floats) -> float:
     held = f > 0
-    return float((error[held] / f[held]).max(initial=0.0))
+    with np.errstate(over="ignore"):
+        return float((error[held] / f[held]).max(initial=0.0))

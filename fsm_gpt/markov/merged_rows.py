@@ -36,6 +36,7 @@ Cover & Thomas (2006), Elements of Information Theory, sections 2.5, 11.6 and 13
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -46,6 +47,7 @@ from fsm_gpt.chain import Chain
 from fsm_gpt.markov.algebra import conversion_error
 from fsm_gpt.markov.entropy import long_run
 from fsm_gpt.markov.refinement import numbered_rows
+from fsm_gpt.markov.row_entropy import log2_ratio
 from fsm_gpt.result import UNCERTIFIED, Bound
 from fsm_gpt.rows import Numbers
 from fsm_gpt.storage import Edges
@@ -167,7 +169,8 @@ def price(chain: Chain, pi: Numbers, block: Ids, rows: Edges, *, error: Bound = 
     for mass, p, q in _beside(chain, pi, block, rows):
         there = np.flatnonzero((mass > 0) & (p > 0))
         mass, p, q = mass[there], p[there], q[there]
-        terms = mass * (p * np.log2(p / q))
+        q = np.maximum(q, math.ulp(0.0))  # a mean of what is there, lost by underflow
+        terms = mass * (p * log2_ratio(p, q))
         bits += float(terms.sum())
         size += float(np.abs(terms).sum())
         distance += float((mass * np.maximum(p - q, 0.0)).sum())

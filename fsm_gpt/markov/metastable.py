@@ -190,7 +190,7 @@ def metastable_sets(chain: Chain, *, n_sets: int | None = None) -> MetastableSet
         )
     flux = flux_between(chain, pi, sets)
     bound, reason = _bound(chain, flux, stationary.error_bound, converted)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # more than 1e308 tokens are infinite
         leave, stay = flux.leaving / flux.share, flux.share / flux.leaving
     return MetastableSets(
         chain=chain,

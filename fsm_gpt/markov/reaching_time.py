@@ -38,6 +38,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fsm_gpt.errors import NotConverged
 from fsm_gpt.markov.first_step import FirstStep, indicator, leads_to
 from fsm_gpt.result import UNCERTIFIED, Bound
 from fsm_gpt.rows import Numbers
@@ -51,6 +52,10 @@ Mask = npt.NDArray[np.bool_]
 _UNIT = 2.0**-53
 #: Variances whose error is proven to be less, relatively, are not worked out again.
 ENOUGH = 1e-6
+
+
+#: Squares of longer times, and differences of such, are no floats.
+LONGEST = 1e145
 
 
 class Times(NamedTuple):
@@ -91,8 +96,14 @@ def times(steps: FirstStep, goal: Mask, h: Numbers, h_error: Bound, among: Mask)
         hv, _, _ = steps.solve(unknown, g[unknown])
         variance[unknown] = hv / weight
         return _infinite(Times(mean, variance, 0.0, np.zeros(len(goal)), ""), outside)
+    if not mean.max() < LONGEST:
+        raise NotConverged(
+            f"reach: the mean time is {mean.max():.1e} tokens from one of the states, and the "
+            f"square of that, for the variance, is beyond the floats. Ask hitting() for the mean "
+            f"alone, or reach() for exact=True."
+        )
     e = _both(error, h_error)
-    g, wrong = _spread(chain.edges(), mean, h, e, among)
+    g, wrong = _spread(chain.edges(), mean, h, e if e < math.inf else 0.0, among)
     # States from which the time is certain have no variance.
     edges = chain.raw_edges()
     on = among[edges.source]
@@ -109,7 +120,8 @@ def times(steps: FirstStep, goal: Mask, h: Numbers, h_error: Bound, among: Mask)
         if solved != UNCERTIFIED:
             c, c_mean = _share(g[unknown], wrong[unknown], weight)
             c = (c + float(solved) * (1 + c)) * (1 + e) + e + 8 * _UNIT
-            off = (c * variance + c_mean * (1 + e) ** 2 * mean) * (1 + 1e-6)
+            with np.errstate(over="ignore"):  # what is beyond the floats is not known
+                off = (c * variance + c_mean * (1 + e) ** 2 * mean) * (1 + 1e-6)
             if (off > ENOUGH * variance).any():
                 _by_second_moment(steps, unknown, weight, mean, e, variance, off)
             found = found._replace(variance_error=off)
@@ -171,7 +183,7 @@ def _spread(
     return g, (wrong + ((2 * most + 8) * _UNIT + 2 * e) * g) * (1 + 1e-6)
 
 
-@np.errstate(divide="ignore", invalid="ignore")
+@np.errstate(divide="ignore", over="ignore", invalid="ignore")
 def _share(g: Numbers, wrong: Numbers, weight: Numbers) -> tuple[float, float]:
     """The c and c' with wrong <= c g + c' weight that come out smallest.
 

@@ -25,10 +25,11 @@ from fractions import Fraction
 import numpy as np
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import NotDefined
+from fsm_gpt.errors import NotConverged, NotDefined
 from fsm_gpt.markov.algebra import dense_block, workable
 from fsm_gpt.markov.classes import communicating_classes
 from fsm_gpt.markov.complete import require_complete
+from fsm_gpt.markov.row_entropy import log2_ratio
 from fsm_gpt.markov.stationary import stationary_distribution
 from fsm_gpt.result import UNCERTIFIED, Bounded
 from fsm_gpt.rows import Numbers
@@ -124,7 +125,7 @@ def _production(F: Numbers) -> float:
     there = flows > 0
     if (there & (flows.T == 0)).any():
         return math.inf
-    ratio = np.log2(flows[there] / flows.T[there])
+    ratio = log2_ratio(flows[there], flows.T[there])
     return float((flows[there] * ratio).sum())
 
 
@@ -148,6 +149,11 @@ def time_reversal(chain: Chain, *, exact: bool = False) -> Chain:
     chain = chain.exact() if exact else chain
     _, F = _flows(chain)
     F, back = workable(F)
+    if F.dtype != object and (lost := np.flatnonzero(F.sum(axis=0) == 0)).size:
+        raise NotConverged(
+            f"time reversal: the flow into {chain.label(int(lost[0]))} is below 1e-323 and becomes "
+            f"zero in floats, so it cannot be divided. Ask for exact=True."
+        )
     backwards = F.T / F.T.sum(axis=1)[:, None]
     source, target = np.nonzero(backwards != 0)
     labels = tuple(chain.labels())

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
-from fsm_gpt.errors import InvalidArgument, NotDefined
+from fsm_gpt.errors import InvalidArgument, NotConverged, NotDefined
 from fsm_gpt.markov.entropy import gathered
 from fsm_gpt.markov.row_entropy import surprise_in_groups
-from fsm_gpt.rows import Numbers, objects
+from fsm_gpt.rows import Numbers, fraction_of, objects
 
 __all__ = ["SURPRISAL", "Earning", "Of", "Values", "earning", "simplified"]
 
@@ -38,6 +38,8 @@ _UNIT = 2.0**-53
 _WHOLE = 2**53
 #: Below this a probability has lost digits, and its logarithm with it.
 _SMALLEST = 1e-300
+#: Squares of larger values, times some powers of a number of tokens, are no floats.
+_LARGEST = 1e140
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +89,11 @@ class Earning:
         worth = self.value + after[self.target]
         mean = self.sum(self.probability * worth)
         away = worth - np.repeat(mean, self.lengths)
+        if away.dtype != object and not (most := float(np.abs(away).max())) <= _LARGEST:
+            raise NotConverged(
+                f"reward: what is still to be earned differs by {most:.1e} between states, and the "
+                f"square of that is beyond the floats. Ask for exact=True."
+            )
         return mean, self.sum(self.probability * (away * away))
 
     def zeros(self) -> Numbers:
@@ -135,6 +142,11 @@ def earning(chain: Chain, values: Values, of: Of | None) -> Earning:
     elif p.dtype != object and given.dtype == object:
         value = _floats(given)
         error = _UNIT * float(np.abs(value).max(initial=0.0))
+    if value.dtype != object and (most := float(np.abs(value).max(initial=0.0))) > _LARGEST:
+        raise InvalidArgument(
+            f"reward: a value is {most:.3g}, and squares of values above {_LARGEST:.0e} are beyond "
+            f"the floats. Divide all values by one number, or take a chain of rationals."
+        )
     return Earning(start, edges.target, p, value, given, error, chain.expect)
 
 
@@ -238,8 +250,7 @@ def _checked(values: Numbers, chain: Chain, states: Ids, tokens: Ids) -> Numbers
     found = []
     for i, value in enumerate(values.tolist()):
         try:
-            exact = (int(value.p), int(value.q)) if hasattr(value, "q") else (value,)
-            found.append(Fraction(*exact))
+            found.append(fraction_of(value))
         except (TypeError, ValueError, OverflowError, ZeroDivisionError):
             raise InvalidArgument(
                 f"reward: {place(i)} is {value!r}, and a reward is a finite number: a float, a "

@@ -28,6 +28,7 @@ __all__ = [
     "Mean",
     "Rows",
     "exact_entropy",
+    "log2_ratio",
     "mean_entropy",
     "row_entropies",
     "surprise",
@@ -44,6 +45,21 @@ BLOCK = 2**18
 COMPILED_FROM = 2**18
 #: Below this, products may have lost digits to underflow.
 _SMALLEST = 1e-280
+
+
+def log2_ratio(a: Numbers, b: Numbers) -> Numbers:
+    """log2(a / b) of positive floats, also where the quotient is none.
+
+    >>> log2_ratio(np.array([1.0, 5e-324]), np.array([2.0, 1.0]))
+    array([-1.000e+00, -1.074e+03])
+    >>> log2_ratio(np.array([1.0]), np.array([5e-324]))
+    array([1074.])
+    """
+    with np.errstate(over="ignore", under="ignore"):
+        ratio = a / b
+    usual = (ratio >= _SMALLEST) & (ratio <= 1 / _SMALLEST)
+    found = np.log2(np.where(usual, ratio, 1.0))
+    return np.asarray(np.where(usual, found, np.log2(a) - np.log2(b)))
 
 
 def row_entropies(rows: Numbers) -> Numbers:

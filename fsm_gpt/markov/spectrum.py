@@ -169,7 +169,7 @@ def eigenpairs(P: Floats) -> tuple[Complexes, Complexes, Floats, Floats]:
 
     answer: Any = eig(P, left=True, right=True)
     values, left, right = answer
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         condition = 1 / np.abs((left.conj() * right).sum(axis=0))
     radius = _radii(P, values, right)
     # By modulus, then by real part and sign of the imaginary one, so that the order is fixed.

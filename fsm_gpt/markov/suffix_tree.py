@@ -28,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fsm_gpt.chain import Chain
+from fsm_gpt.markov.row_entropy import log2_ratio
 from fsm_gpt.rows import Numbers
 
 __all__ = [
@@ -100,7 +101,7 @@ def _bits(joint: Numbers) -> Numbers:
     bits = np.zeros(len(joint))
     for column in joint.T:
         there = column > 0
-        bits[there] += column[there] * np.log2(total[there] / column[there])
+        bits[there] += column[there] * log2_ratio(total[there], column[there])
     return bits
 
 

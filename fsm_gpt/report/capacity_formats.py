@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from textwrap import fill
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from fsm_gpt import __version__
 from fsm_gpt.capacity import Capacity, NoCapacity, table_date
 from fsm_gpt.capacity.words import scale, size_in_words
+from fsm_gpt.report.shortened import json_text
 from fsm_gpt.report.tables import csv_text, markdown_table, markdown_text
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def comma_separated(report: CapacityReport) -> str:
 
 def as_json(report: CapacityReport) -> str:
     """One JSON document."""
-    return json.dumps(report.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(report.to_dict(), indent=2) + "\n"
 
 
 def bibtex(report: CapacityReport) -> str:

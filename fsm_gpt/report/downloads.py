@@ -8,7 +8,6 @@ the states of greatest mass and says so; ``Report.save("x.json")`` has everythin
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -21,6 +20,7 @@ from fsm_gpt.markov.row_entropy import row_entropies
 from fsm_gpt.markov.stationary import heaviest
 from fsm_gpt.report.absent import Absent
 from fsm_gpt.report.facts import Facts
+from fsm_gpt.report.shortened import json_text
 from fsm_gpt.report.tables import csv_text
 from fsm_gpt.storage import Edges
 
@@ -65,7 +65,7 @@ def downloads(facts: Facts) -> list[Download]:
 def _facts(facts: Facts) -> Download:
     for most in LIST_LENGTHS:
         document = facts.to_dict(most=most)
-        content = json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+        content = json_text(document) + "\n"
         if len(content.encode("utf-8")) <= MOST_BYTES:
             break
     words = "Every number of this page, and those behind it"

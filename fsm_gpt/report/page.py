@@ -8,7 +8,6 @@ of a training, and the numbers of what is pointed at.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +28,7 @@ from fsm_gpt.report.kinds import (
     report_of,
 )
 from fsm_gpt.report.paper import PaperReport
+from fsm_gpt.report.shortened import json_text
 from fsm_gpt.report.written import Written, report_format
 
 __all__ = ["Report", "report", "report_format"]
@@ -63,7 +63,7 @@ class Report(Written):
     def json(self) -> str:
         """All numbers as one JSON document."""
         document = self.facts.to_dict()
-        return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return json_text(document, indent=2) + "\n"
 
     def __repr__(self) -> str:
         size = len(self.html.encode("utf-8")) / 1000

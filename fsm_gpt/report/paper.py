@@ -7,7 +7,6 @@ escapes them.
 
 from __future__ import annotations
 
-import json
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from fsm_gpt.decoding import in_words
 from fsm_gpt.report.about import installed_versions
 from fsm_gpt.report.absent import Absent
 from fsm_gpt.report.downloads import Download
+from fsm_gpt.report.shortened import json_text
 from fsm_gpt.report.tables import Table, csv_text, markdown_table, markdown_text
 from fsm_gpt.report.words import powers, printable
 from fsm_gpt.report.written import Written
@@ -215,9 +215,9 @@ class PaperReport(Written):
     def json(self) -> str:
         """All numbers as one JSON document, on one line where it is very long."""
         document = self.facts.to_dict()
-        text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+        text = json_text(document)
         if len(text) < ONE_LINE:
-            text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+            text = json_text(document, indent=2)
         return f"{text}\n"
 
     def __repr__(self) -> str:
@@ -256,7 +256,7 @@ def origins(chain: Chain, more: Mapping[str, str]) -> tuple[tuple[str, str], ...
 
 def json_file(gathered: Gathered, *, most: int) -> Download:
     """Every number as a file in the page; lists of more than ``most`` entries are left out."""
-    content = json.dumps(gathered.to_dict(most=most), ensure_ascii=False, allow_nan=False) + "\n"
+    content = json_text(gathered.to_dict(most=most)) + "\n"
     words = "Every number of this page, and those behind it"
     if '{"left_out": ' in content:
         words += f"; lists of more than {most:,} entries are left out, and said to be"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from typing import Any
 
 import numpy as np
 
 from fsm_gpt.result import Bounded, Result, to_json
 
-__all__ = ["as_json", "shortened"]
+__all__ = ["as_json", "json_text", "shortened"]
 
 
 def as_json(value: Any, most: int | None) -> Any:
@@ -58,3 +60,19 @@ def _entries(value: Any) -> int:
     if isinstance(value, (list, tuple)):
         return sum(_entries(item) for item in value)
     return 1
+
+
+def json_text(document: Any, *, indent: int | None = None) -> str:
+    r"""JSON whose strings can be read as they are, but for signs that nobody sees.
+
+    Half of a surrogate pair, which no file can hold, and marks that turn a line round are escaped.
+
+    >>> print(json_text(["ä", "\u202e", "\ud800"]))
+    ["ä", "\u202e", "\ud800"]
+    """
+    text = json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False)
+    return re.sub(
+        r"[^\x00-\x7e]",
+        lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1],
+        text,
+    )
