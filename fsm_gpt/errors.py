@@ -9,6 +9,7 @@ cannot be read or written or is unsafe, 5 too many states, 6 not converged,
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 __all__ = [
@@ -42,6 +43,7 @@ class FsmGptError(Exception):
         said = super().__str__()
         if said.isprintable():
             return said
+        said = re.sub(r"\s*\n\s*", " ", said)  # one paragraph
         return "".join(
             c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in said
         )
