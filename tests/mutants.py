@@ -258,8 +258,8 @@ MUTANTS = [
     ),
     Mutant(
         "entropy production in nats",
-        "ratio = np.log2(",
-        "ratio = np.log(",
+        "ratio = log2_ratio(",
+        "ratio = np.log(2) * log2_ratio(",
     ),
     Mutant(
         "the divergence turned round",
@@ -383,8 +383,8 @@ MUTANTS = [
     ),
     Mutant(
         "price weighed by the machine",
-        "terms = mass * (p * np.log2(p / q))",
-        "terms = mass * (q * np.log2(p / q))",
+        "terms = mass * (p * log2_ratio(p, q))",
+        "terms = mass * (q * log2_ratio(p, q))",
     ),
     Mutant(
         "rows of blocks as plain means",
