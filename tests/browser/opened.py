@@ -53,8 +53,9 @@ class Opened:
     def audit(self, **options: Any) -> list[str]:
         """What axe-core finds, one sentence each: the rule, how often, the first place."""
         self.page.evaluate(axe())
-        # One rule would fetch the style sheets again, which a page from a file may not.
-        options = {"preload": False, **options}
+        # A page from a file may neither fetch its style sheets again nor ask what it frames; the
+        # report that one page frames is audited by itself.
+        options = {"preload": False, "iframes": False, **options}
         found = self.page.evaluate("options => axe.run(document, options)", options)
         said = []
         for one in found["violations"]:
