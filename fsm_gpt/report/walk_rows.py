@@ -26,7 +26,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Coding: TypeAlias = Literal["float64", "surprise"]
 
 #: Rows of up to so many bytes are given as they are; and no page carries more than these.
-EXACT_BYTES, MOST_BYTES = 120_000, 1_500_000
+EXACT_BYTES, MOST_BYTES = 120_000, 1_000_000
 #: Steps of a surprise in a bit; the last two values are the largest surprise, and probability zero.
 STEPS, LARGEST, ZERO = 500, 65_534, 65_535
 
