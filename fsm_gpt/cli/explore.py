@@ -154,22 +154,12 @@ def explore(
 
 def _about(found: Exploration) -> dict[str, Any]:
     """The figures of an exploration, without its arrays."""
-    from fsm_gpt.decoding import in_words
+    from fsm_gpt.report.explored_facts import about
 
     horizon = found.horizon
     return {
-        "n_explored": found.n_explored,
-        "n_transitions": found.chain.n_edges - (not found.complete),
-        "complete": found.complete,
-        "stopped_by": list(found.stopped_by),
-        "n_frontier": found.frontier,
+        **about(found),
         "unexplored": {"tokens": horizon, "probability": found.unexplored_after(horizon)},
-        "max_states": found.max_states,
-        "max_depth": found.max_depth,
-        "min_probability": found.min_probability,
-        "prompts": [list(prompt) for prompt in found.prompts],
-        "decoding": in_words(found.chain.decoding),
-        "context": found.chain.context,
         "notes": list(found.chain.notes),
         "provenance": dict(found.chain.provenance),
     }

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from fsm_gpt.kernels.products import excess_of, inverse
+
 __all__ = ["expect_block", "look", "push_block"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -23,26 +25,16 @@ _SUMS = {"reassoc", "contract", "nsz"}
 
 
 @njit(inline="always", error_model="numpy")
-def _inverse_sum(p: Probabilities, s: Any, V: Any) -> float:
-    """One divided by the sum of a row, which is no further than 1e-5 from one."""
-    total = 0.0
-    for t in range(V):
-        total += p[s * V + t]
-    d = total - 1.0
-    return 1.0 - d * (1.0 - d * (1.0 - d))
-
-
-@njit(inline="always", error_model="numpy")
 def _push_rows(x: Floats, p: Probabilities, into: Floats, first: bool, V: Any) -> None:
     """For a V that may be a constant of the program."""
     if first:
         for s in range(np.uint64(len(x))):
-            weight = x[s] * _inverse_sum(p, s, V)
+            weight = x[s] * inverse(excess_of(p, s, V))
             for t in range(V):
                 into[s * V + t] = weight * p[s * V + t]
     else:
         for s in range(np.uint64(len(x))):
-            weight = x[s] * _inverse_sum(p, s, V)
+            weight = x[s] * inverse(excess_of(p, s, V))
             for t in range(V):
                 into[s * V + t] += weight * p[s * V + t]
 
@@ -65,7 +57,7 @@ def _expect_rows(f: Floats, p: Probabilities, into: Floats, V: Any) -> None:
         total = 0.0
         for t in range(V):
             total += p[s * V + t] * f[s * V + t]
-        into[s] = total * _inverse_sum(p, s, V)
+        into[s] = total * inverse(excess_of(p, s, V))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUMS)

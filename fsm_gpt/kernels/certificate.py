@@ -7,9 +7,7 @@ See :mod:`fsm_gpt.markov.certificate` for what is proven with it.
 
 References
 ----------
-Dekker (1971), Numerische Mathematik 18, 224-242 (two-product). Knuth (1998), The Art of
-Computer Programming 2, section 4.2.2 (two-sum). Ogita, Rump & Oishi (2005), SIAM J. Sci.
-Comput. 26, 1955-1988 (sums in K-fold precision).
+Ogita, Rump & Oishi (2005), SIAM J. Sci. Comput. 26, 1955-1988 (sums in K-fold precision).
 """
 
 from __future__ import annotations
@@ -21,6 +19,7 @@ import numpy.typing as npt
 from numba import njit
 
 from fsm_gpt.kernels.aggregation import find, strongest_first
+from fsm_gpt.kernels.error_free import two_product, two_sum
 
 __all__ = ["log_factor"]
 
@@ -34,31 +33,10 @@ _SMALLEST = 1e-290  # below this a product's rounding error may itself underflow
 
 
 @njit(cache=True, nogil=True)
-def _two_sum(a: float, b: float) -> tuple[float, float]:
-    total = a + b
-    part = total - a
-    return total, (a - (total - part)) + (b - part)
-
-
-@njit(cache=True, nogil=True)
-def _two_product(a: float, b: float) -> tuple[float, float]:
-    product = a * b
-    scaled = 134217729.0 * a
-    a_high = scaled - (scaled - a)
-    a_low = a - a_high
-    scaled = 134217729.0 * b
-    b_high = scaled - (scaled - b)
-    b_low = b - b_high
-    return product, a_low * b_low - (
-        ((product - a_high * b_high) - a_low * b_high) - a_high * b_low
-    )
-
-
-@njit(cache=True, nogil=True)
 def _add(parts: Floats, more: float) -> float:
     """Adds a float to a sum held in parts; returns a bound on what is lost."""
     for k in range(_PARTS - 1):
-        parts[k], more = _two_sum(parts[k], more)
+        parts[k], more = two_sum(parts[k], more)
     parts[_PARTS - 1] += more
     rounding: float = _UNIT * abs(parts[_PARTS - 1])
     return rounding
@@ -69,7 +47,7 @@ def _size(parts: Floats) -> float:
     """A bound on the absolute value of a sum held in parts, which it renormalises."""
     for _ in range(_PARTS):
         for k in range(_PARTS - 1, 0, -1):
-            parts[k - 1], parts[k] = _two_sum(parts[k - 1], parts[k])
+            parts[k - 1], parts[k] = two_sum(parts[k - 1], parts[k])
     total = 0.0
     for k in range(_PARTS):
         total += abs(parts[k])
@@ -86,7 +64,7 @@ def _imbalances(
     flow = np.empty(len(rate))
     for i in range(n):
         for e in range(start[i], start[i + 1]):
-            product, rest = _two_product(x[i], rate[e])
+            product, rest = two_product(x[i], rate[e])
             flow[e] = product
             j = target[e]
             lost[j] += _add(parts[j], product) + _add(parts[j], rest)

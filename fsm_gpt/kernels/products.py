@@ -25,7 +25,14 @@ import numpy as np
 import numpy.typing as npt
 from numba import config, njit
 
-__all__ = ["expect_edges", "expect_window", "push_edges", "push_window"]
+__all__ = [
+    "excess_of",
+    "expect_edges",
+    "expect_window",
+    "inverse",
+    "push_edges",
+    "push_window",
+]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Probabilities: TypeAlias = npt.NDArray[np.floating]
@@ -132,13 +139,13 @@ def _in_parts(
 
 
 @njit(inline="always", error_model="numpy")
-def _inverse(d: float) -> float:
+def inverse(d: float) -> float:
     """1 / (1 + d) for a small d."""
     return 1.0 - d * (1.0 - d * (1.0 - d))
 
 
 @njit(inline="always", error_model="numpy")
-def _excess_of(p: Probabilities, s: Place, V: Place) -> float:
+def excess_of(p: Probabilities, s: Place, V: Place) -> float:
     """The sum of a row, in float64, less one."""
     total = 0.0
     for t in range(V):
@@ -155,7 +162,7 @@ def _unit_of(excess: Excess) -> float:
 @njit(inline="always", error_model="numpy")
 def _weight(x: Any, excess: Any, divided: bool, unit: float, s: Place) -> float:
     """X of a window, divided by the sum of its row."""
-    weight: float = x[s] * _inverse(excess[s] * unit) if divided else x[s]
+    weight: float = x[s] * inverse(excess[s] * unit) if divided else x[s]
     return weight
 
 
@@ -169,7 +176,7 @@ def _push_few(
             total = 0.0
             for a in range(V):
                 s = a * R + r
-                total += x[s] * _inverse(_excess_of(p, s, V)) * p[s * V + t]
+                total += x[s] * inverse(excess_of(p, s, V)) * p[s * V + t]
             into[r * V + t] = total
 
 
@@ -230,7 +237,7 @@ def _expect_few(
             total = 0.0
             for t in range(V):
                 total += p[s * V + t] * f[r * V + t]
-            into[s] = total * _inverse(_excess_of(p, s, V))
+            into[s] = total * inverse(excess_of(p, s, V))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_SUMS)
@@ -256,7 +263,7 @@ def _expect(
                 total = 0.0
                 for t in range(V):
                     total += p[s * V + t] * f[r * V + t]
-                into[s] = total * _inverse(excess[s] * unit) if divided else total
+                into[s] = total * inverse(excess[s] * unit) if divided else total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from fsm_gpt.kernels.error_free import two_product, two_sum
+
 __all__ = ["add_imbalances", "heaviest_links", "sum_up"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -22,27 +24,6 @@ Rows: TypeAlias = npt.NDArray[np.floating]
 Places: TypeAlias = npt.NDArray[np.int32]
 
 _UNIT = 2.0**-53
-
-
-@njit(inline="always")
-def _two_sum(a: float, b: float) -> tuple[float, float]:
-    total = a + b
-    part = total - a
-    return total, (a - (total - part)) + (b - part)
-
-
-@njit(inline="always")
-def _two_product(a: float, b: float) -> tuple[float, float]:
-    product = a * b
-    scaled = 134217729.0 * a
-    a_high = scaled - (scaled - a)
-    a_low = a - a_high
-    scaled = 134217729.0 * b
-    b_high = scaled - (scaled - b)
-    b_low = b - b_high
-    return product, a_low * b_low - (
-        ((product - a_high * b_high) - a_low * b_high) - a_high * b_low
-    )
 
 
 @njit(inline="always")
@@ -74,14 +55,14 @@ def add_imbalances(
             j = rest + t
             if p == 0.0 or i == j:
                 continue
-            product, error = _two_product(share, p)
+            product, error = two_product(share, p)
             if product < smallest:
                 smallest = product
             if product > largest:
                 largest = product
-            high[j], more = _two_sum(high[j], product)
+            high[j], more = two_sum(high[j], product)
             low[j] += more + error
-            own_high, more = _two_sum(own_high, -product)
+            own_high, more = two_sum(own_high, -product)
             own_low += more - error
         high[i], low[i] = own_high, own_low
     return smallest, largest

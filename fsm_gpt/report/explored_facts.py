@@ -3,9 +3,8 @@
 Where the exploration stopped early, only what happens before a text leaves it is known. These
 numbers are of three kinds: of the first tokens (:mod:`fsm_gpt.markov.first_tokens`), which hold to
 their bounds; of the loops that were reached, each a closed class of the whole machine, since a
-state
-that was explored has all its transitions; and of how likely a text ends in one of them, from both
-sides (:mod:`fsm_gpt.markov.bounds`).
+state that was explored has all its transitions; and of how likely a text ends in one of them, from
+both sides (:mod:`fsm_gpt.markov.bounds`).
 """
 
 from __future__ import annotations
